@@ -81,7 +81,7 @@ export const streams: Row = {
     }),
     lines({
       title: 'Stream file',
-      description: 'Version in use, from 1 with each change on; 0 = no stream file.',
+      description: 'Version in use: starts at 1, rises with each change; 0 = no stream file.',
       unit: 'short',
       queries: [
         {

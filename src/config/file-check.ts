@@ -72,6 +72,11 @@ export async function loadStreams(
   return loaded;
 }
 
+/** Returns the API keys of these settings. @throws StartError if their file is unusable */
+export function keysOf(config: Config): readonly KeyEntry[] {
+  return new KeyFiles(config, new DeferredLog(), () => {}).message?.keys ?? [];
+}
+
 /**
  * Returns a function that loads the stream file at `path` for a gateway with these settings.
  * Loaded on demand: most commands need no parser.

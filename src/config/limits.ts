@@ -117,6 +117,8 @@ export const LIMITS = {
   /** Interval at which the primary checks key files, stream file and schemas for changes, and a
    * worker the identities of its connections for expiry. */
   filesPollMs: 1_000,
+  /** Interval of attempts to load a stream file with an error, unless a known file changes. */
+  failedFilesPollMs: 10_000,
   identityCheckMs: 1_000,
   /** Characters of a JWT's `sub` in the log. */
   subjectLength: 64,

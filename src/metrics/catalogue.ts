@@ -49,7 +49,7 @@ export const CATALOGUE = [
     type: 'counter',
     unit: 'events',
     help:
-      'Events accepted without a key: FOREBAY_KEY_FIELD is missing, null, an object or an ' +
+      'Events accepted without a key: their key field is missing, null, an object or an ' +
       'array.',
     from: 'sum',
   },
@@ -170,6 +170,7 @@ export const CATALOGUE = [
     unit: 'seconds',
     help: 'Age of the oldest unsettled event.',
     from: 'worker',
+    slots: 'stream',
     greatest: true,
   },
   {
@@ -321,7 +322,7 @@ export const CATALOGUE = [
   {
     name: 'forebay_streams_version',
     type: 'gauge',
-    help: 'Version of the stream file in use, from 1 with each change on; 0 = no stream file.',
+    help: 'Version of the stream file in use: starts at 1, rises with each change; 0 = no stream file.',
     from: 'primary',
   },
   {

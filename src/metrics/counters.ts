@@ -62,6 +62,11 @@ export class Counters {
     this.values[cell] = value;
   }
 
+  /** Sets a gauge that is lower to `value`. */
+  raise(cell: number, value: number): void {
+    if (this.values[cell]! < value) this.values[cell] = value;
+  }
+
   /** Sets a gauge to 0 for every stream. */
   clearStreams(cell: number): void {
     const end = this.#slots.streams.length * STREAM_CELLS;

@@ -66,6 +66,11 @@ export function streamCellsOf({ streams }: MetricSlots, name: string): number {
   return slot * STREAM_CELLS;
 }
 
+/** Returns the stream with these cells; undefined without a stream file. */
+export function declaredStreamAt({ streams }: MetricSlots, cells: number): string | undefined {
+  return streams[0] === NO_STREAM ? streams[cells / STREAM_CELLS] : undefined;
+}
+
 /** Returns the offsets of the cells of API keys from those of the first slot, by name. */
 export function keyCellsByName({ keys }: MetricSlots): ReadonlyMap<string, number> {
   return new Map(keys.map((name, slot) => [name, slot * KEY_CELLS]));

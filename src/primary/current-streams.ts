@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import type { KeyEntry } from '../api-keys/format.ts';
 import { signature } from '../api-keys/watched-file.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { ToWorker } from '../ipc.ts';
@@ -17,8 +18,10 @@ export interface CurrentStreamsOptions {
   readonly file: StreamFile | undefined;
   /** Path of the stream file. */
   readonly path: string | undefined;
+  /** API keys in use, whose streams have to exist; undefined = there are none. */
+  readonly keys: () => readonly KeyEntry[] | undefined;
   /** Loads the file, and whatever it depends on. @throws StartError if it is unusable */
-  readonly load: () => Promise<LoadedStreamFile | undefined>;
+  readonly load: (keys: readonly KeyEntry[] | undefined) => Promise<LoadedStreamFile | undefined>;
   readonly log: DeferredLog;
   /** Assigns slots of the metrics to the streams. */
   readonly slots: SlotAssignment;
@@ -40,6 +43,8 @@ export class CurrentStreams {
   #version = 1;
   /** Signatures of the files at the last load, and its result. */
   #seen: readonly (string | undefined)[] = [];
+  #seenKeys: readonly KeyEntry[] | undefined;
+  #loadedAtMs = 0;
   #failure: string | undefined;
   /** Workers that have not confirmed the version. */
   #waiting = new Set<number>();
@@ -120,13 +125,20 @@ export class CurrentStreams {
     this.#isChecking = true;
     try {
       const seen = await this.#signatures();
-      const isSettled = seen.every(
-        (each, index) => each !== undefined && each === this.#seen[index],
-      );
-      // A failure may end by a change of any file.
-      if (isSettled && seen.length === this.#seen.length && this.#failure === undefined) return;
+      const keys = this.#options.keys();
+      const isSettled =
+        keys === this.#seenKeys &&
+        seen.length === this.#seen.length &&
+        seen.every((each, index) => each !== undefined && each === this.#seen[index]);
+      // A failure may also end by a change of a file that only the failed version names.
+      const isFailed = this.#failure !== undefined;
+      const isRetried =
+        isFailed && performance.now() - this.#loadedAtMs >= LIMITS.failedFilesPollMs;
+      if (isSettled && !isRetried) return;
+      this.#loadedAtMs = performance.now();
       this.#seen = seen;
-      const loaded = await this.#options.load();
+      this.#seenKeys = keys;
+      const loaded = await this.#options.load(keys);
       if (loaded !== undefined) this.#loaded(loaded);
     } catch (error) {
       this.#failed(error as Error);
@@ -156,11 +168,14 @@ export class CurrentStreams {
   }
 
   #loaded(loaded: LoadedStreamFile): void {
-    this.#failure = undefined;
     const before = this.#file;
-    if (before === undefined || JSON.stringify(before) === JSON.stringify(loaded.file)) return;
+    if (before === undefined || JSON.stringify(before) === JSON.stringify(loaded.file)) {
+      this.#failure = undefined;
+      return;
+    }
     const { log, broadcast, topicsAdded, slots } = this.#options;
     slots.assignStreams(loaded.file.streams.map(({ name }) => name));
+    this.#failure = undefined;
     this.#file = loaded.file;
     this.#version++;
     this.metrics.applied(this.#version, loaded.file);

@@ -116,7 +116,8 @@ class Primary {
     this.#streams = new CurrentStreams({
       file: streams,
       path: config.streamsFile,
-      load: () => options.loadStreams(this.#keyFiles.message?.keys),
+      keys: () => this.#keyFiles.message?.keys,
+      load: options.loadStreams,
       log,
       slots: this.#slots,
       metrics: new StreamMetrics(streams ?? implicitStream(config), streams !== undefined),

@@ -152,7 +152,6 @@ export class Reporter {
     const counters = this.#counters;
     let inFlight = 0;
     let attributedBytes = 0;
-    let oldestAtMs = nowMs;
     let oldestOpenAtMs = nowMs;
     const addInFlight = (cells: number, events: number) => {
       inFlight += events;
@@ -160,14 +159,15 @@ export class Reporter {
     };
     counters.clearStreams(IN_FLIGHT);
     counters.clearStreams(BUFFER);
+    counters.clearStreams(OLDEST);
     producer.walk((batch) => {
       const eventBytes = batch.chargedBytes / batch.records;
       batch.eachStream((cells, events) => {
         const bytes = Math.floor(events * eventBytes);
         attributedBytes += bytes;
         counters.add(BUFFER + cells, bytes);
+        counters.raise(OLDEST + cells, (nowMs - batch.openedAtMs) / 1000);
       });
-      oldestAtMs = Math.min(oldestAtMs, batch.openedAtMs);
       if (batch.answered) return;
       batch.eachStream(addInFlight);
       oldestOpenAtMs = Math.min(oldestOpenAtMs, batch.openedAtMs);
@@ -179,7 +179,6 @@ export class Reporter {
     counters.set(INPUT, input.bytes);
     counters.set(INPUT_LIMIT, input.limitBytes);
     counters.set(MEMORY_SHORT, memory.exceeded ? 1 : 0);
-    counters.set(OLDEST, (nowMs - oldestAtMs) / 1000);
     const bytes = residentBytes();
     if (bytes !== undefined) counters.set(RESIDENT, bytes);
     counters.set(CPU, (user + system) / 1e6);

@@ -16,7 +16,7 @@ import { configuredCodec } from '../kafka/compression/codecs.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
 import { Counters } from '../metrics/counters.ts';
 import { implicitStream } from '../streams/implicit-stream.ts';
-import { creationOf } from '../streams/topic-creation.ts';
+import { creationOf, declaredCreation } from '../streams/topic-creation.ts';
 import type { Topic } from './accumulator/topic.ts';
 import type { Authenticator } from './admission/authenticator.ts';
 import { createAuthenticator } from './admission/create-authenticator.ts';
@@ -292,6 +292,10 @@ class Worker {
       kafka: kafkaOptions(config),
       topic: topic.name,
       creation: () => creationOf(topic.name, this.#declarations.file, config),
+      declared: () => {
+        const { file, areDeclared } = this.#declarations;
+        return areDeclared ? declaredCreation(topic.name, file) : undefined;
+      },
       isWanted: () => this.#isDeclared(topic),
       isDeclared: this.#declarations.areDeclared,
       isMissing: () => topic.state === 'missing',

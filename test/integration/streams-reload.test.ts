@@ -178,6 +178,11 @@ test('a stream that an API key names stays until the key does not', async () => 
   await reload(() => keys.writeText(JSON.stringify({ keys: [{ ...entry, streams: [] }] })));
   const removed = await postRemoved('/events/orders', '{"type":"order"}');
   assert.deepEqual(removed, [404, 'unknown_stream']);
+  keys.writeText(JSON.stringify({ keys: [{ ...entry, streams: ['oders'] }] }));
+  await until(() => String(logged(gateway, FAILED).at(-1)?.reason).includes('oders'), {
+    what: 'the failure that the changed key causes',
+  });
+  keys.writeText(JSON.stringify({ keys: [{ ...entry, streams: [] }] }));
   await declare(CLICKS, LOGS, ORDERS);
 });
 

@@ -471,7 +471,8 @@ test('files that expand or nest without bound end with an error', () => {
     problemsOf(laughs).errors.join(),
     /more than 100000 values, those of aliases included/,
   );
-  const { bytes } = LIMITS.streamFile;
+  // Below the maximum size: the parser takes seconds for some of the longest ones.
+  const bytes = LIMITS.streamFile.bytes / 8;
   for (const unit of [
     '[',
     '{',

@@ -1,4 +1,5 @@
 /** The command `streams`: checks a stream file, compares it, and prints its specifications. */
+import assert from 'node:assert/strict';
 import { commandName } from '../../common/command-name.ts';
 import { complain, EXIT, StartError } from '../../common/errors.ts';
 import { type Config, readConfig } from '../../config/config.ts';
@@ -24,7 +25,7 @@ diff     checks the file, and prints what it changes against the running gateway
 spec     checks the file, and prints OpenAPI 3.1 or AsyncAPI 3.0 for clients: a path for each
          stream, with its schema, permissions and limits. Without a file: for the one topic
 
-  --gateway URL    the admin port to ask [that of these settings], such as http://10.0.0.7:9001
+  --gateway URL    the admin port to query [that of these settings], such as http://10.0.0.7:9001
   --format NAME    openapi: HTTP [default]; asyncapi: WebSocket
   --url URL        public URL of the gateway [localhost, and the port of these settings]
   --json           differences as one JSON object; a specification in JSON instead of YAML
@@ -47,7 +48,7 @@ const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<
  * @param argv arguments after `streams`
  * @returns the exit code
  * @throws StartError (exit code 2) for invalid arguments or settings, an unusable file, and a
- * gateway that cannot be asked
+ * gateway that does not respond
  */
 export async function runStreams(argv: readonly string[]): Promise<number> {
   const [name = '', ...rest] = argv;
@@ -118,10 +119,11 @@ async function loadFile(
   if (rest.length > 0) throw wrong(`unexpected argument ${shown(rest[0]!)}`);
   const path = given ?? config.streamsFile;
   if (path === undefined) throw wrong('the file is missing: name it, or set FOREBAY_STREAMS_FILE');
-  const { streamLoader } = await import('../../config/file-check.ts');
-  const load = await streamLoader(config, path);
+  const { keysOf, loadStreams } = await import('../../config/file-check.ts');
   try {
-    return load();
+    const loaded = await loadStreams({ ...config, streamsFile: path }, keysOf(config));
+    assert(loaded !== undefined, 'there is a stream file');
+    return loaded;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     throw new StartError(error.message, EXIT.configuration);

@@ -91,7 +91,7 @@ export class Sampler {
         quantileMs(seen, 0.99),
       ]),
       ...gaugeNames.map((name) => sumAll(totals, GAUGES[name])),
-      rounded(Math.max(...slotsOf(totals).map((slot) => totals.at(slot, OLDEST)))),
+      rounded(Math.max(...slotsOf(totals).map((slot) => oldestAt(totals, slot)))),
       totals.unaccounted(),
       ...counts.map((count, index) => count - before[index]!),
     ];
@@ -148,7 +148,7 @@ export class Sampler {
       states,
       ...numbers,
       cpu: rounded(this.#rates[slot - 1]!.perSecond[CPU]!),
-      oldestSeconds: rounded(totals.at(slot, OLDEST)),
+      oldestSeconds: rounded(oldestAt(totals, slot)),
       lagSeconds: totals.at(slot, LAG),
       ageSeconds: rounded(totals.ageSeconds(slot)),
     };
@@ -170,6 +170,15 @@ export class Sampler {
 
 function slotsOf(totals: MetricTotals): number[] {
   return Array.from({ length: totals.slots }, (_, index) => index + 1);
+}
+
+/** Age of the oldest event of any stream, in seconds. */
+function oldestAt(totals: MetricTotals, slot: number): number {
+  let oldest = 0;
+  for (let stream = 0; stream < totals.streams; stream++) {
+    oldest = Math.max(oldest, totals.at(slot, OLDEST + stream * STREAM_CELLS));
+  }
+  return oldest;
 }
 
 function sumAt(totals: MetricTotals, slot: number, { first, count, isPerStream }: Cells): number {

@@ -9,7 +9,8 @@ export const NOW = 10;
 const BUFFER = /^the buffer reached/;
 const WAITING_SECONDS = 5;
 /** Rejections caused by the sender, not by the gateway. */
-const SENDERS_FAULT = /^(invalid_|not_an_object|schema|too_|rate_limited)/;
+const SENDERS_FAULT =
+  /^(invalid_|not_an_object|schema|too_|rate_limited|unknown_stream|forbidden_stream)/;
 
 export interface State {
   readonly ready: boolean;

@@ -144,11 +144,16 @@ export class BudgetShare implements BatchMemory {
     this.#budget.pressedShares.add(this);
   }
 
-  /** Bytes that topics share: without the guaranteed parts, and without the bytes of no topic. */
+  /**
+   * Bytes that topics share: without the guaranteed parts, the bytes of no topic, and those that
+   * were forced beyond all room above the marks.
+   */
   get #poolBytes(): number {
     const { shared, eventBytes, eventLimitBytes, limitBytes } = this.#budget;
     const ownBytes = eventBytes - shared.usedBytes;
-    return eventLimitBytes - ownBytes - limitBytes * LIMITS.guaranteedShare;
+    const poolBytes = eventLimitBytes - ownBytes - limitBytes * LIMITS.guaranteedShare;
+    const aboveBytes = (1 - LIMITS.highWater.stop) * poolBytes;
+    return poolBytes - Math.max(0, shared.excessBytes - aboveBytes);
   }
 
   /** The high-water mark. */

@@ -88,9 +88,8 @@ export class AckStream implements Owner, CreditWaiter {
 
   /** Sets the buffer that its events use from now on. */
   setBuffer(buffer: CreditBuffer = this.#credit.budget): void {
-    if (buffer === this.#buffer) return;
     this.#buffer = buffer;
-    // The new one may have room.
+    // It may have room.
     this.#markDirty();
   }
 

@@ -2,6 +2,7 @@ import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../commo
 import { type Logger, SampledLog } from '../../logging/logger.ts';
 import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
 import { KEY_RESULTS } from '../../metrics/labels.ts';
+import { declaredStreamAt } from '../../metrics/slots.ts';
 import type { Owner, OwnerIdentity, RecordBatch } from '../accumulator/batch.ts';
 import { ANONYMOUS } from '../admission/identity.ts';
 import type { DeliveryListener } from '../producer/delivery-listener.ts';
@@ -198,17 +199,24 @@ export class Acknowledger implements DeliveryListener {
     const identity = name || undefined;
     if (!owner.plain) {
       if (!CLIENT_FAULTS.has(code)) return;
-      this.#sampledAcknowledged.line(code, (held) =>
-        this.#log.info({ code, reason: message, identity, transport, held }, 'event rejected'),
+      const stream = declaredStreamAt(this.#counters.slots, cells);
+      const key = stream === undefined ? code : `${stream} ${code}`;
+      this.#sampledAcknowledged.line(key, (held) =>
+        this.#log.info(
+          { code, stream, reason: message, identity, transport, held },
+          'event rejected',
+        ),
       );
       return;
     }
+    const stream = declaredStreamAt(this.#counters.slots, cells);
+    const key = stream === undefined ? code : `${stream} ${code}`;
     const line =
       dropped === undefined
         ? 'invalid event of a plain client rejected'
         : 'event of a plain client dropped';
-    this.#sampled.line(code, (held) =>
-      this.#log.warn({ code, reason: message, identity, held }, line),
+    this.#sampled.line(key, (held) =>
+      this.#log.warn({ code, stream, reason: message, identity, held }, line),
     );
   }
 

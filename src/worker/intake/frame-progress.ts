@@ -8,8 +8,8 @@ export interface FrameProgress {
   readonly routedRoom: Map<Stream, boolean> | undefined;
   /** Count and last index of the events rejected by a rate limit. */
   readonly rateLimited: number;
-  /** Count of the events rejected by a rate limit of their stream. */
-  readonly streamLimited: number;
+  /** Count of the events rejected by a rate limit of their stream; undefined = none were. */
+  readonly streamLimited: Map<Stream, number> | undefined;
   readonly lastLimited: number;
   /** Count of events that the decoder or the schema rejected, and bytes of all others. */
   readonly rejected: number;

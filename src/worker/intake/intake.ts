@@ -54,7 +54,7 @@ export class Intake implements EventSink {
   #routed = 0;
   /** {@link FrameProgress} of the current frame; not counted without buckets. */
   #rateLimited = 0;
-  #streamLimited = 0;
+  #streamLimited: Map<Stream, number> | undefined;
   #lastLimited = 0;
   #rejected = 0;
   #validBytes = 0;
@@ -105,7 +105,7 @@ export class Intake implements EventSink {
     this.#routedRoom = undefined;
     this.#buckets = buckets;
     this.#rateLimited = 0;
-    this.#streamLimited = 0;
+    this.#streamLimited = undefined;
     this.#rejected = 0;
     this.#validBytes = 0;
     this.#nowMs = performance.now();
@@ -315,8 +315,10 @@ export class Intake implements EventSink {
     const { buckets } = stream;
     if (buckets === undefined || takeToken(buckets, this.#nowMs)) return false;
     const message = `rate limit of the stream ${stream.name} exceeded`;
-    this.#streamLimited++;
-    const retryAfterMs = waitMs(buckets, this.#streamLimited);
+    this.#streamLimited ??= new Map();
+    const limited = (this.#streamLimited.get(stream) ?? 0) + 1;
+    this.#streamLimited.set(stream, limited);
+    const retryAfterMs = waitMs(buckets, limited);
     this.#reject(index, 'rate_limited', message, stream.cells, retryAfterMs);
     return true;
   }

@@ -79,7 +79,14 @@ export class ProduceMetrics {
     const error = errorCode === undefined ? undefined : errorName(errorCode);
     this.#faults[level](
       `${topic.name} ${errorClass} ${error}`,
-      { partition: number, attempts: lane.attempts, class: errorClass, error, errorCode },
+      {
+        topic: topic.name,
+        partition: number,
+        attempts: lane.attempts,
+        class: errorClass,
+        error,
+        errorCode,
+      },
       'produce attempt failed',
     );
   }

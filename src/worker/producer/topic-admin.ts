@@ -3,7 +3,8 @@ import { backoffMs } from '../../common/backoff.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { TopicFacts } from '../../ipc.ts';
 import type { Logger } from '../../logging/logger.ts';
-import type { TopicProperties } from '../../streams/topic-creation.ts';
+import type { TopicCreation } from '../../streams/stream-file.ts';
+import { differencesOf, type TopicProperties } from '../../streams/topic-creation.ts';
 import type { Faults } from '../faults.ts';
 import { adminFailure } from './admin-failure.ts';
 
@@ -14,6 +15,8 @@ export interface TopicAdminOptions {
   readonly topic: string;
   /** Returns the properties of the topic to create; undefined = it is not created. */
   readonly creation: () => TopicProperties | undefined;
+  /** Returns the properties that the stream file declares; undefined = none. */
+  readonly declared: () => TopicCreation | undefined;
   /** Whether a stream has the topic. */
   readonly isWanted: () => boolean;
   /** The topic is one of a stream file. */
@@ -73,11 +76,11 @@ function report(error: unknown, options: TopicAdminOptions): void {
   const fields = { topic, ...failure };
   if (error instanceof NotCreated || (options.creation() !== undefined && options.isMissing())) {
     options.creationFailed(hint);
-    faults.warn(hint, fields, 'topic creation failed');
+    faults.warn(`${topic} ${hint}`, fields, 'topic creation failed');
   } else if (isConnection) {
     // The producer encounters and reports it too.
     log.debug(fields, 'topic configuration request failed');
-  } else faults.warn(hint, fields, 'topic configuration request failed');
+  } else faults.warn(`${topic} ${hint}`, fields, 'topic configuration request failed');
 }
 
 async function createIfMissing(admin: Admin, options: TopicAdminOptions): Promise<void> {
@@ -99,11 +102,23 @@ async function createIfMissing(admin: Admin, options: TopicAdminOptions): Promis
   if (created) log.info({ topic, partitions, replication: copies }, 'topic created');
 }
 
-async function readFacts(admin: Admin, { topic, log }: TopicAdminOptions): Promise<TopicFacts> {
-  await warnOfOneReplica(admin, topic, log);
+async function readFacts(admin: Admin, options: TopicAdminOptions): Promise<TopicFacts> {
+  const { topic, log } = options;
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  const partitions = topics[0]?.partitions ?? [];
+  if (partitions.some(({ replicas }) => replicas.length === 1)) {
+    log.warn({ topic }, 'topic has replication factor 1, acknowledged events are on one disk only');
+  }
   const values = await describe(admin, topic);
+  const replication = partitions[0]?.replicas.length ?? 0;
+  const existing = { partitions: partitions.length, replication, config: values };
+  const differences = differencesOf(options.declared(), existing);
+  if (differences.length > 0) {
+    log.warn({ topic, differences }, 'topic differs from the stream file');
+  }
   if (values === undefined) {
     log.warn(
+      { topic },
       'not authorized to read the topic configuration, assuming the default max.message.bytes',
     );
     return { topic, maxMessageBytes: LIMITS.maxMessageBytesDefault };
@@ -119,13 +134,6 @@ async function readFacts(admin: Admin, { topic, log }: TopicAdminOptions): Promi
     topic,
     maxMessageBytes: maxMessageBytes > 0 ? maxMessageBytes : LIMITS.maxMessageBytesDefault,
   };
-}
-
-async function warnOfOneReplica(admin: Admin, topic: string, log: Logger): Promise<void> {
-  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-  if (topics[0]?.partitions.some(({ replicas }) => replicas.length === 1)) {
-    log.warn({ topic }, 'topic has replication factor 1, acknowledged events are on one disk only');
-  }
 }
 
 /** Returns the topic's configuration; undefined if not authorized to read it. */

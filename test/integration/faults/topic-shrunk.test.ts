@@ -60,7 +60,8 @@ class Clients {
       keyed(`${name} ws`, key),
       keyless(`${name} ws keyless`, key),
     ]);
-    const numbers = texts.map((text) => frames.send(text));
+    const numbers: number[] = [];
+    for (const text of texts) numbers.push(await frames.sendWithin(text));
     for (const key of KEYS) this.#plain.socket.send(keyed(`${name} plain`, key));
     await this.#post(
       KEYS.flatMap((key) => [keyed(`${name} http`, key), keyless(`${name} http keyless`, key)]),

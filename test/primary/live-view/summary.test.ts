@@ -88,6 +88,13 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
     'Kafka is slow: some events wait for seconds',
     'ForebayEventsWait',
   ],
+  [
+    { stored: 5, 'refused.unknown_stream': 1 },
+    well,
+    'good',
+    'Events are stored; invalid ones are rejected: unknown_stream',
+    'Rejections',
+  ],
   [{ 'refused.timeout': 1 }, well, 'wait', 'Valid events are rejected: timeout', 'Rejections'],
   [{ 'restarts.hang': 1 }, well, 'wait', 'A worker has died and was replaced', 'ForebayWorkerDied'],
   [
