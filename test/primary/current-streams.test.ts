@@ -30,7 +30,7 @@ function rig(first: StreamFile) {
   const streams = new CurrentStreams({
     file: first,
     // It exists and does not change, so that it is settled.
-    path: '/proc/version',
+    path: process.execPath,
     keys: () => state.keys,
     load: async (keys) => {
       looks.push(keys);
