@@ -4,7 +4,7 @@
  */
 import { statSync } from 'node:fs';
 import type { KeyEntry } from '../api-keys/format.ts';
-import { attemptAll } from '../common/errors.ts';
+import { attemptAll, StartError } from '../common/errors.ts';
 import { readAdminToken } from '../primary/commands.ts';
 import { DeferredLog } from '../primary/deferred-log.ts';
 import { KeyFiles } from '../primary/key-files.ts';
@@ -72,9 +72,22 @@ export async function loadStreams(
   return loaded;
 }
 
-/** Returns the API keys of these settings. @throws StartError if their file is unusable */
-export function keysOf(config: Config): readonly KeyEntry[] {
-  return new KeyFiles(config, new DeferredLog(), () => {}).message?.keys ?? [];
+/** API keys for a check away from the gateway, where their file may be missing. */
+export interface CheckedKeys {
+  readonly keys: readonly KeyEntry[];
+  /** Reason why the keys were not checked, if any. */
+  readonly warnings: readonly string[];
+}
+
+/** Reads the API keys of these settings; an unusable file is a warning. */
+export function keysToCheck(config: Config): CheckedKeys {
+  try {
+    const { message } = new KeyFiles(config, new DeferredLog(), () => {});
+    return { keys: message?.keys ?? [], warnings: [] };
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    return { keys: [], warnings: [`${error.message}: streams of API keys are not checked`] };
+  }
 }
 
 /**

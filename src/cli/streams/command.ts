@@ -119,11 +119,12 @@ async function loadFile(
   if (rest.length > 0) throw wrong(`unexpected argument ${shown(rest[0]!)}`);
   const path = given ?? config.streamsFile;
   if (path === undefined) throw wrong('the file is missing: name it, or set FOREBAY_STREAMS_FILE');
-  const { keysOf, loadStreams } = await import('../../config/file-check.ts');
+  const { keysToCheck, loadStreams } = await import('../../config/file-check.ts');
   try {
-    const loaded = await loadStreams({ ...config, streamsFile: path }, keysOf(config));
+    const { keys, warnings } = keysToCheck(config);
+    const loaded = await loadStreams({ ...config, streamsFile: path }, keys);
     assert(loaded !== undefined, 'there is a stream file');
-    return loaded;
+    return { ...loaded, warnings: [...warnings, ...loaded.warnings] };
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     throw new StartError(error.message, EXIT.configuration);

@@ -82,14 +82,32 @@ streams:
 test('the settings of the environment count', async () => {
   writeFileSync(FILE, 'version: 1\nstreams: { a: { topic: t, access: keyed } }');
   const keyed = { FOREBAY_KEYS_FILE: '/nonexistent', FOREBAY_KEY_FIELD: 'user.id' };
-  const { code, stdout } = await streams(['check', FILE], keyed);
+  const { code, stdout, stderr } = await streams(['check', FILE], keyed);
   assert.match(stdout, /^a +t +- +user\.id +keyed/m);
+  assert.match(stderr, /FOREBAY_KEYS_FILE: cannot read .*: streams of API keys are not checked/);
   assert.equal(code, 0);
   const named = await streams(['check'], { ...keyed, FOREBAY_STREAMS_FILE: FILE });
   assert.deepEqual([named.code, named.stdout], [0, stdout]);
   const invalid = await streams(['check', FILE], { FOREBAY_PORT: 'x' });
   assert.equal(invalid.code, 2);
   assert.match(invalid.stderr, /FOREBAY_PORT must be/);
+});
+
+test('an API key that names a stream which the file lacks is an error, as for the gateway', async () => {
+  writeFileSync(FILE, 'version: 1\nstreams: { a: { topic: t } }');
+  const keysFile = join(folder, 'keys.json');
+  const keys = (...names: string[]) =>
+    writeFileSync(
+      keysFile,
+      JSON.stringify({ keys: [{ name: 'app', sha256: 'a'.repeat(64), streams: names }] }),
+    );
+  keys('a', 'b');
+  const wrong = await streams(['check', FILE], { FOREBAY_KEYS_FILE: keysFile });
+  assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
+  assert.match(wrong.stderr, /the key app names streams that do not exist: b/);
+  keys('a');
+  const right = await streams(['check', FILE], { FOREBAY_KEYS_FILE: keysFile });
+  assert.deepEqual([right.code, right.stderr], [0, '']);
 });
 
 test('wrong arguments and unreadable files: one line, exit code 2', async () => {
