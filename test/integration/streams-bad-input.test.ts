@@ -12,6 +12,7 @@ import { freshMetrics, metricsAtRest } from '../../testing/stage.ts';
 import { readTopic } from '../../testing/topic.ts';
 import { until } from '../../testing/wait.ts';
 import { logged } from '../../testing/watch.ts';
+import { postTo } from '../support/post-to.ts';
 
 const UNKNOWN_NAMES = 10_000;
 const folder = mkdtempSync(join(tmpdir(), 'forebay-bad-streams-'));
@@ -42,18 +43,8 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function post(path: string, body: string | Uint8Array, type = 'application/json') {
-  const bytes = new Uint8Array(Buffer.from(body));
-  const headers = { 'content-type': type };
-  const response = await fetch(gateway.httpUrl + path, { method: 'POST', headers, body: bytes });
-  const { accepted, errors, error } = (await response.json()) as {
-    accepted?: number;
-    errors?: { code: string; events: [number, number][] }[];
-    error?: { code: string };
-  };
-  const codes = [...(errors ?? []).map(({ code }) => code), ...(error ? [error.code] : [])];
-  return { status: response.status, accepted, codes, errors };
-}
+const post = (path: string, body: string | Uint8Array, type = 'application/json') =>
+  postTo(gateway.httpUrl + path, body, { 'content-type': type });
 
 const event = (name: unknown) => JSON.stringify({ kind: { name }, user: 'u' });
 
@@ -82,7 +73,7 @@ test('a topic that does not exist and is not created: only events of its stream 
   const answer = await post('/events', `[${event('one')},${event('absent')}]`);
   assert.deepEqual([answer.status, answer.accepted], [503, 1]);
   assert.deepEqual(
-    answer.errors?.map(({ code, events }) => [code, events]),
+    answer.errors.map(({ code, events }) => [code, events]),
     [['kafka_unavailable', [[1, 1]]]],
   );
   assert.deepEqual((await post('/events/absent', event('one'))).codes, ['kafka_unavailable']);

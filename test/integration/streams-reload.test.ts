@@ -13,6 +13,7 @@ import { metricsAtRest } from '../../testing/stage.ts';
 import { noteOffsets, readTopic } from '../../testing/topic.ts';
 import { until } from '../../testing/wait.ts';
 import { logged } from '../../testing/watch.ts';
+import { postTo } from '../support/post-to.ts';
 
 const RELOADED = 'streams reloaded';
 const FAILED = 'stream file reload failed, keeping the previous streams';
@@ -70,13 +71,9 @@ async function post(
   body: string,
   headers: Record<string, string> = {},
 ): Promise<[status: number, code?: string]> {
-  const response = await fetch(gateway.httpUrl + pathname, { method: 'POST', body, headers });
-  const answer = (await response.json()) as {
-    errors?: { code: string }[];
-    error?: { code: string };
-  };
-  const code = answer.error?.code ?? answer.errors?.[0]?.code;
-  return code === undefined ? [response.status] : [response.status, code];
+  const { status, codes } = await postTo(gateway.httpUrl + pathname, body, headers);
+  const [code] = codes;
+  return code === undefined ? [status] : [status, code];
 }
 
 /** Sends an event with a key to a removed stream until its answer is final. */

@@ -15,6 +15,7 @@ import { metricsAtRest } from '../../testing/stage.ts';
 import { noteOffsets, readTopic, type TopicRecord } from '../../testing/topic.ts';
 import { until } from '../../testing/wait.ts';
 import { logged } from '../../testing/watch.ts';
+import { postTo } from '../support/post-to.ts';
 
 const SHOP = 'https://shop.example';
 const folder = mkdtempSync(join(tmpdir(), 'forebay-streams-'));
@@ -91,33 +92,13 @@ async function newRecords(stream: string): Promise<TopicRecord[]> {
 const newValues = async (stream: string) =>
   (await newRecords(stream)).map(({ value }) => String(value)).sort();
 
-interface Answer {
-  readonly status: number;
-  readonly accepted?: number;
-  readonly codes: readonly string[];
-}
-
 async function post(
   path: string,
   body: string | Uint8Array,
   headers: Record<string, string> = keys.bearer('all'),
-): Promise<Answer> {
-  const response = await fetch(gateway.httpUrl + path, {
-    method: 'POST',
-    headers,
-    body: new Uint8Array(Buffer.from(body)),
-  });
-  const answer = (await response.json()) as {
-    accepted?: number;
-    errors?: { code: string }[];
-    error?: { code: string };
-  };
-  const codes = [...(answer.errors ?? []), ...(answer.error ? [answer.error] : [])];
-  return {
-    status: response.status,
-    ...(answer.accepted !== undefined && { accepted: answer.accepted }),
-    codes: codes.map(({ code }) => code).sort(),
-  };
+) {
+  const { status, accepted, codes } = await postTo(gateway.httpUrl + path, body, headers);
+  return { status, ...(accepted !== undefined && { accepted }), codes };
 }
 
 const CLICK = '{"type":"click","user":"u1"}';
