@@ -64,6 +64,16 @@ export function isWithin(address: Address, networks: readonly Network[]): boolea
   );
 }
 
+/** Bits of an address that identify a site rather than a client. */
+const SITE_BITS = { ipv4: 24, ipv6: 48 } as const;
+
+/** Returns the network of an address without the bits that identify a client: /24 or /48. */
+export function siteOf(address: Address): string {
+  const bits = SITE_BITS[address.kind()];
+  const bytes = address.toByteArray().fill(0, bits / 8);
+  return `${ipaddr.fromByteArray(bytes)}/${bits}`;
+}
+
 /** Returns whether `host`, a name or an address, is a loopback one. */
 export function isLoopback(host: string): boolean {
   return ['localhost', '::1', '[::1]'].includes(host) || /^127(\.\d{1,3}){3}$/.test(host);

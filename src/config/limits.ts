@@ -105,6 +105,24 @@ export const LIMITS = {
     /** One frame of maximum size must fit: FOREBAY_MAX_FRAME_BYTES is up to this share. */
     bufferShareMin: 1 / 64,
     errors: 100,
+    /** Time between two records of a batch: the delta is a 32-bit varint. */
+    timeSpanMs: 2 ** 29 - 1,
+    /** Bounds of event times around their arrival, by default: 5 days, 5 min. */
+    timePastMs: 432_000_000,
+    timeFutureMs: 300_000,
+  },
+  /** Headers of a record. */
+  recordHeaders: {
+    /** All of them; those of a sender that do not fit are omitted. */
+    bytes: 2 * KIB,
+    /** Bytes of an id; a longer one is omitted. */
+    idBytes: 256,
+    /** Bytes of a value, which is cut. */
+    valueBytes: 256,
+    /** W3C Trace Context: a longer tracestate is omitted. */
+    tracestateBytes: 512,
+    /** Characters of an id of a request; another one is generated instead of a longer one. */
+    requestIdChars: 128,
   },
   /** Bytes rejected by decoder or schema that cost a rate-limited sender one token. Few events are
    * longer; otherwise one of 64 KiB, a hundred times as expensive, would cost one token. */

@@ -5,6 +5,7 @@
  */
 import { CODECS } from '../kafka/compression/codecs.ts';
 import { availableCores } from './cpu-count.ts';
+import { ALGORITHMS } from './jwt-algorithms.ts';
 import { KIB, LIMITS, MIB } from './limits.ts';
 import {
   addresses,
@@ -25,21 +26,6 @@ import {
 
 const FOUR_GIB = 4096 * MIB;
 
-/** Signature algorithms of JWTs. All are asymmetric: the gateway never holds a signing key. */
-const ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-] as const;
-
 export const SETTINGS = {
   host: text('FOREBAY_HOST', {
     default: '0.0.0.0',
@@ -50,6 +36,9 @@ export const SETTINGS = {
     min: 1,
     max: 65_535,
     meaning: 'port for clients',
+  }),
+  instance: optional('FOREBAY_INSTANCE', {
+    meaning: 'name of the instance in the record header fb-instance; by default the host name',
   }),
   transport: choice('FOREBAY_TRANSPORT', {
     values: ['auto', 'uws', 'node'],

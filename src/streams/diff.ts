@@ -20,7 +20,7 @@ export interface StreamsDiff {
 }
 
 /** Lists whose order has no meaning. */
-const SETS = ['match', 'origins'];
+const SETS = ['match', 'origins', 'headers'];
 
 /**
  * Compares the streams by name, and their properties by value. Schemas are equal if the contents of

@@ -1,5 +1,11 @@
 import type { Config } from '../config/config.ts';
-import { DEFAULT_STREAM, REFUSE, type StreamFile, type TopicCreation } from './stream-file.ts';
+import {
+  DEFAULT_STREAM,
+  PLAIN_RECORDS,
+  REFUSE,
+  type StreamFile,
+  type TopicCreation,
+} from './stream-file.ts';
 
 export type ImplicitStreamSettings = Pick<
   Config,
@@ -11,7 +17,7 @@ const FROM_SETTINGS: TopicCreation = { partitions: undefined, replication: undef
 /**
  * Returns the stream of an installation without a stream file: all events go to one topic. Its
  * schema is the built-in one unless a setting names another, and the settings for the creation of
- * the topic apply.
+ * the topic apply. Its records have no headers.
  */
 export function implicitStream({
   kafkaTopic,
@@ -29,6 +35,7 @@ export function implicitStream({
         create: kafkaCreateTopic ? FROM_SETTINGS : undefined,
         schema: eventSchema === undefined ? undefined : { file: eventSchema, text: undefined },
         key: [keyField.split('.')],
+        record: PLAIN_RECORDS,
         limits: { eventBytes: undefined, eventsPerSecond: undefined, bufferShare: 1 },
         origins: undefined,
         access: 'open',

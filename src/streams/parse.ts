@@ -6,16 +6,20 @@ import { LIMITS } from '../config/limits.ts';
 import { textOf } from '../config/secret-files.ts';
 import { originOf } from '../config/setting-kinds.ts';
 import { inOrder, type Problem, problemLine } from './problem.ts';
+import type { RawKey, RawStream, RawStreamFile, RawTime } from './raw-stream-file.ts';
 import { ruleProblems, type StreamFileContext } from './rules.ts';
 import {
+  type EventTimeFormat,
   type FieldPath,
+  HEADER_NAMES,
+  PLAIN_RECORDS,
   REFUSE,
+  type RecordFormat,
   type SchemaSource,
   type StreamFile,
   type StreamSpec,
   type TopicCreation,
 } from './stream-file.ts';
-import type { RawKey, RawStream, RawStreamFile } from './stream-file-schema.ts';
 import { structureProblems } from './structure.ts';
 import { TextPositions } from './text-positions.ts';
 import { YamlDocument } from './yaml-document.ts';
@@ -118,6 +122,8 @@ function build(
   const entries = Object.entries(streams);
   const fallback: Defaults = {
     key: defaults.key === undefined ? [pathOf(context.keyField)] : keyOf(defaults.key),
+    headers: defaults.headers ?? [],
+    idField: pathOf(context.idField),
     bufferShare: entries.length === 1 ? 1 : SHARE_OF_SEVERAL,
     access: context.authenticates ? 'keyed' : 'open',
   };
@@ -135,6 +141,7 @@ function build(
         create: creationOf(name, raw, document),
         schema: schema && schemaOf(schema.file),
         key: key === undefined ? fallback.key : keyOf(key),
+        record: recordFormatOf(raw, fallback),
         limits: {
           eventBytes: limits.eventBytes,
           eventsPerSecond: limits.eventsPerSecond,
@@ -159,6 +166,8 @@ const DECIMAL = /^-?(0|[1-9]\d*)(\.\d+)?$/;
 /** Values of streams that state none. */
 interface Defaults {
   readonly key: readonly FieldPath[];
+  readonly headers: RecordFormat['headers'];
+  readonly idField: FieldPath;
   readonly bufferShare: number;
   readonly access: StreamSpec['access'];
 }
@@ -177,6 +186,28 @@ function creationOf(
     partitions: create.partitions,
     replication: create.replication,
     config: Object.fromEntries(config),
+  };
+}
+
+function recordFormatOf(raw: RawStream, fallback: Defaults): RecordFormat {
+  const { headers = fallback.headers, idField, traceField, time = 'arrival', ip, value } = raw;
+  return {
+    headers: HEADER_NAMES.filter((name) => headers.includes(name)),
+    idField: idField === undefined ? fallback.idField : pathOf(idField),
+    traceField: traceField === undefined ? undefined : pathOf(traceField),
+    time: time === 'arrival' ? undefined : timeOf(time),
+    ip: ip ?? PLAIN_RECORDS.ip,
+    value: value ?? PLAIN_RECORDS.value,
+  };
+}
+
+function timeOf({ field, unit, pastMs, futureMs }: Exclude<RawTime, 'arrival'>): EventTimeFormat {
+  const { timePastMs, timeFutureMs } = LIMITS.streamFile;
+  return {
+    field: pathOf(field),
+    unit: unit ?? 'ms',
+    pastMs: pastMs ?? timePastMs,
+    futureMs: futureMs ?? timeFutureMs,
   };
 }
 

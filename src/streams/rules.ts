@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { isObject, type JsonObject } from '../common/json-object.ts';
 import { nearest } from '../common/nearest.ts';
 import { type Config, requiresAuthentication } from '../config/config.ts';
+import { LIMITS } from '../config/limits.ts';
 import { originOf } from '../config/setting-kinds.ts';
 import type { Problem } from './problem.ts';
 import { REFUSE } from './stream-file.ts';
@@ -22,6 +23,8 @@ export interface CheckedSchema {
 export interface StreamFileContext {
   /** FOREBAY_KEY_FIELD: the key of streams without a key of their own. */
   readonly keyField: string;
+  /** FOREBAY_ID_FIELD: the id of events of streams without `idField`. */
+  readonly idField: string;
   /** Whether API keys or a JWKS are configured; see requiresAuthentication(). */
   readonly authenticates: boolean;
   /** FOREBAY_ORIGINS. */
@@ -41,9 +44,9 @@ export function streamFileContext(
   config: Config,
   checkSchema: StreamFileContext['checkSchema'],
 ): StreamFileContext {
-  const { keyField, origins, maxFrameBytes } = config;
+  const { keyField, idField, origins, maxFrameBytes } = config;
   const authenticates = requiresAuthentication(config);
-  return { keyField, authenticates, origins, maxFrameBytes, checkSchema };
+  return { keyField, idField, authenticates, origins, maxFrameBytes, checkSchema };
 }
 
 /** Result of the rules. */
@@ -73,9 +76,13 @@ export function ruleProblems(
     check.access(name, stream);
     check.origins(name, stream);
     check.limits(name, stream);
+    check.record(name, stream);
   }
   return check;
 }
+
+/** Properties that only serve one header. */
+const HEADER_OF = { idField: 'event-id', traceField: 'traceparent', ip: 'client-ip' } as const;
 
 class Check implements RuleProblems {
   readonly errors: Problem[] = [];
@@ -86,6 +93,7 @@ class Check implements RuleProblems {
   readonly #folder: string;
   readonly #context: StreamFileContext;
   readonly #routing: JsonObject;
+  readonly #defaults: JsonObject;
 
   constructor(document: YamlDocument, folder: string, context: StreamFileContext) {
     this.#document = document;
@@ -93,6 +101,7 @@ class Check implements RuleProblems {
     this.#context = context;
     const root = objectIn(document.value);
     this.#routing = objectIn(root.routing);
+    this.#defaults = objectIn(root.defaults);
     this.streams = Object.entries(objectIn(root.streams)).map(
       ([name, stream]) => [name, objectIn(stream)] as const,
     );
@@ -203,6 +212,22 @@ class Check implements RuleProblems {
       } else if (all !== undefined && !all.includes('*') && !all.includes(origin)) {
         this.#warn(path, 'has no effect: FOREBAY_ORIGINS does not allow this origin');
       }
+    }
+  }
+
+  /** Times of a batch fit its format, and no property is without effect. */
+  record(name: string, stream: JsonObject): void {
+    const { timeSpanMs, timePastMs, timeFutureMs } = LIMITS.streamFile;
+    const { pastMs = timePastMs, futureMs = timeFutureMs } = objectIn(stream.time);
+    const areNumbers = typeof pastMs === 'number' && typeof futureMs === 'number';
+    if (areNumbers && pastMs + futureMs > timeSpanMs) {
+      const sum = `the sum of pastMs and futureMs is ${pastMs + futureMs}`;
+      this.#error(['streams', name, 'time'], `: ${sum}, the maximum is ${timeSpanMs}`);
+    }
+    const headers = textsIn(stream.headers ?? this.#defaults.headers).map(([, text]) => text);
+    for (const [property, header] of Object.entries(HEADER_OF)) {
+      if (stream[property] === undefined || headers.includes(header)) continue;
+      this.#warn(['streams', name, property], `has no effect without the header ${header}`);
     }
   }
 

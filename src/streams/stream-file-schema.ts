@@ -6,10 +6,11 @@
  */
 import { LIMITS } from '../config/limits.ts';
 import { FIELD_PATH, TOPIC_NAME } from '../config/setting-kinds.ts';
-import { STREAM_NAME } from './stream-file.ts';
+import { HEADER_NAMES, STREAM_NAME, TIME_UNITS } from './stream-file.ts';
 
-const { bufferShareMin, keyFields, matchValues } = LIMITS.streamFile;
+const { bufferShareMin, keyFields, matchValues, timeSpanMs } = LIMITS.streamFile;
 
+const TIME_FORMS = 'must be arrival or { field: name }';
 const KEY_FORMS = 'must be none, { field: name } or { fields: [name, name] }';
 
 /** A whole number from `minimum` to `maximum`. */
@@ -24,7 +25,9 @@ function text({ pattern, expected }: { pattern: RegExp; expected: string }) {
 }
 
 function oneOf(...values: readonly string[]) {
-  return { enum: values, errorMessage: `must be ${values.join(' or ')}` };
+  const last = values.at(-1);
+  const others = values.slice(0, -1).join(', ');
+  return { enum: values, errorMessage: `must be ${others} or ${last}` };
 }
 
 const STREAM = {
@@ -101,6 +104,70 @@ const STREAM = {
       },
     },
     key: { $ref: '#/$defs/key' },
+    headers: { $ref: '#/$defs/headers' },
+    idField: {
+      ...text(FIELD_PATH),
+      title: 'Field of the id',
+      description: 'Field with the id of an event, for the header event-id [FOREBAY_ID_FIELD].',
+    },
+    traceField: {
+      ...text(FIELD_PATH),
+      title: 'Field of the trace context',
+      description:
+        'Field with the W3C traceparent of an event, which takes precedence over that of its ' +
+        'request [none].',
+    },
+    time: {
+      title: 'Timestamp',
+      description: 'Timestamp of the records: the time of arrival, or a field [arrival].',
+      anyOf: [
+        { const: 'arrival', description: 'The time of arrival.' },
+        { type: 'object', description: 'A field of the event.' },
+      ],
+      type: ['string', 'object'],
+      additionalProperties: false,
+      required: ['field'],
+      properties: {
+        field: {
+          ...text(FIELD_PATH),
+          title: 'Field',
+          description:
+            'Field with the time of the event; user.at = the field at of the object user.',
+        },
+        unit: {
+          ...oneOf(...TIME_UNITS),
+          title: 'Unit',
+          description:
+            'Unit of a number, since 1970-01-01 UTC; iso = a text such as 2026-01-31T12:00:00Z ' +
+            '[ms].',
+        },
+        pastMs: {
+          ...wholeNumber(0, timeSpanMs),
+          title: 'Maximum age',
+          description: 'Milliseconds before the arrival; an older time does not count [432000000].',
+        },
+        futureMs: {
+          ...wholeNumber(0, timeSpanMs),
+          title: 'Maximum time ahead',
+          description: 'Milliseconds after the arrival; a later time does not count [300000].',
+        },
+      },
+      errorMessage: TIME_FORMS,
+    },
+    ip: {
+      ...oneOf('truncated', 'full'),
+      title: 'Precision of client addresses',
+      description:
+        'Header client-ip: truncated = the /24 network of an IPv4 address, the /48 of an IPv6 ' +
+        'one; full = the address [truncated].',
+    },
+    value: {
+      ...oneOf('json', 'as-sent'),
+      title: 'Stored format',
+      description:
+        'json = MessagePack is stored as JSON; as-sent = each event as it was sent, with the header ' +
+        'content-type [json].',
+    },
     limits: {
       type: 'object',
       title: 'Limits',
@@ -205,7 +272,7 @@ export const STREAM_FILE_SCHEMA = {
       title: 'Defaults',
       description: 'Values for streams that do not have their own.',
       additionalProperties: false,
-      properties: { key: { $ref: '#/$defs/key' } },
+      properties: { key: { $ref: '#/$defs/key' }, headers: { $ref: '#/$defs/headers' } },
     },
     streams: {
       type: 'object',
@@ -224,6 +291,15 @@ export const STREAM_FILE_SCHEMA = {
   },
   $defs: {
     stream: STREAM,
+    headers: {
+      type: 'array',
+      title: 'Record headers',
+      description:
+        'Headers of the records; they are written in a fixed order [defaults.headers, otherwise ' +
+        'none].',
+      items: oneOf(...HEADER_NAMES),
+      uniqueItems: true,
+    },
     key: {
       title: 'Record key',
       description:
@@ -261,37 +337,4 @@ export const STREAM_FILE_SCHEMA = {
 /** Text of docs/streams.schema.json. */
 export function streamFileSchemaText(): string {
   return `${JSON.stringify(STREAM_FILE_SCHEMA, undefined, 2)}\n`;
-}
-
-/** A stream file as written, once its structure is valid. */
-export interface RawStreamFile {
-  readonly version: 1;
-  readonly routing?: { readonly field?: string; readonly unknown?: string };
-  readonly defaults?: { readonly key?: RawKey };
-  readonly streams: Readonly<Record<string, RawStream>>;
-}
-
-export type RawKey = 'none' | { readonly field: string } | { readonly fields: readonly string[] };
-
-/** A stream as written. */
-export interface RawStream {
-  readonly topic: string;
-  readonly match?: readonly string[];
-  readonly create?: {
-    readonly partitions?: number;
-    readonly replication?: number;
-    readonly config?: Readonly<Record<string, string | number | boolean>>;
-  };
-  readonly schema?: { readonly file: string };
-  readonly key?: RawKey;
-  readonly limits?: {
-    readonly eventBytes?: number;
-    readonly eventsPerSecond?: number;
-    readonly bufferShare?: number;
-  };
-  readonly origins?: readonly string[];
-  readonly access?: 'keyed' | 'open';
-  readonly plain?: 'accept' | 'refuse';
-  readonly owner?: string;
-  readonly required?: boolean;
 }

@@ -40,6 +40,7 @@ export interface StreamSpec {
   readonly schema: SchemaSource | undefined;
   /** Fields whose values become the record key, in order; empty = records have no key. */
   readonly key: readonly FieldPath[];
+  readonly record: RecordFormat;
   readonly limits: StreamLimits;
   /** Origins of pages that may write, out of FOREBAY_ORIGINS; undefined = all of these. */
   readonly origins: readonly string[] | undefined;
@@ -52,6 +53,66 @@ export interface StreamSpec {
   /** Whether the instance is ready only while this stream is. */
   readonly required: boolean;
 }
+
+/** Headers that records can carry, in the order in which they do. */
+export const HEADER_NAMES = [
+  'received',
+  'event-id',
+  'resent',
+  'traceparent',
+  'tracestate',
+  'request-id',
+  'identity',
+  'stream',
+  'schema',
+  'transport',
+  'instance',
+  'client-ip',
+  'user-agent',
+  'origin',
+  'referer',
+] as const;
+
+export type HeaderName = (typeof HEADER_NAMES)[number];
+
+/** Form of the records of a stream, apart from their key. */
+export interface RecordFormat {
+  /** In the order of {@link HEADER_NAMES}. */
+  readonly headers: readonly HeaderName[];
+  /** Field with the id of an event, for the header `event-id`. */
+  readonly idField: FieldPath;
+  /** Field with the W3C `traceparent` of an event; undefined = only that of its request counts. */
+  readonly traceField: FieldPath | undefined;
+  /** Field that becomes the timestamp; undefined = the time of arrival does. */
+  readonly time: EventTimeFormat | undefined;
+  /** Precision of the header `client-ip`. */
+  readonly ip: 'truncated' | 'full';
+  /** `json`: MessagePack is stored as JSON; `as-sent`: every event as it was received. */
+  readonly value: 'json' | 'as-sent';
+}
+
+/** Units of event times; `iso` = a text of RFC 3339. */
+export const TIME_UNITS = ['s', 'ms', 'us', 'ns', 'iso'] as const;
+
+/** Time of an event as the timestamp of its record. */
+export interface EventTimeFormat {
+  readonly field: FieldPath;
+  readonly unit: (typeof TIME_UNITS)[number];
+  /** Maximum age at arrival, ms. */
+  readonly pastMs: number;
+  /** Maximum time ahead of the arrival, ms. */
+  readonly futureMs: number;
+}
+
+/** Records with the value as JSON, the time of arrival and no headers. */
+export const PLAIN_RECORDS: RecordFormat = {
+  headers: [],
+  idField: ['id'],
+  traceField: undefined,
+  time: undefined,
+  ip: 'truncated',
+  value: 'json',
+};
 
 /** A JSON Schema in a file. */
 export interface SchemaSource {

@@ -41,6 +41,7 @@ import {
   createStreams,
   createTopics,
   type StreamDeclarations,
+  type StreamSettings,
   type TopicUsers,
 } from './streams/create-streams.ts';
 
@@ -108,7 +109,7 @@ export function wireProducer(
   return new Producer({ topics, ...bounds, ...stages, ...connection });
 }
 
-export type IntakeSettings = Pick<Config, 'maxFrameBytes'>;
+export type IntakeSettings = StreamSettings;
 
 /** Stages that accept or reject events, and report the results to their senders. */
 export interface IntakeStages {
@@ -119,7 +120,7 @@ export interface IntakeStages {
 
 /** Creates the streams, the intake and the acknowledger. */
 export function wireIntake(
-  { maxFrameBytes }: IntakeSettings,
+  settings: IntakeSettings,
   { budget, accumulator, topics }: EventBuffer,
   reporting: Reporting,
   declarations: StreamDeclarations,
@@ -127,13 +128,13 @@ export function wireIntake(
   const { counters, log } = reporting;
   const acknowledger = new Acknowledger(
     counters,
-    new Credit(budget, maxFrameBytes),
+    new Credit(budget, settings.maxFrameBytes),
     (batch) => accumulator.release(batch),
     log,
   );
   const reject: RejectionListener = (...rejection) => acknowledger.reject(...rejection);
   const intake = new Intake(accumulator, counters, reject);
-  const table = createStreams(declarations, { budget, topics }, maxFrameBytes, reporting);
+  const table = createStreams(declarations, { budget, topics }, settings, reporting);
   return { acknowledger, intake, streams: new ActiveStreams(table) };
 }
 

@@ -169,7 +169,7 @@ class Worker {
       producer,
       connections: ingress.webSocket,
       reporting,
-      maxEventBytes: config.maxFrameBytes,
+      settings: config,
       eventTimeoutMs: config.eventTimeoutMs,
     });
     const parts = { budget, topics, producer, acknowledger, lag: this.#lag, input, memory };

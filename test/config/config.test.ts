@@ -26,6 +26,7 @@ test('names and defaults are stable', () => {
   assert.deepEqual(fixed, {
     host: '0.0.0.0',
     port: 9000,
+    instance: undefined,
     transport: 'auto',
     tlsCertFile: undefined,
     tlsKeyFile: undefined,

@@ -83,13 +83,15 @@ export class FakeSocket implements WebSocket<Connection> {
   }
 }
 
-/** A request that has only method, path and headers. */
+/** A request that has only method, path, query and headers. */
 export function fakeRequest(
   method: string,
-  path: string,
+  address: string,
   headers: Readonly<Record<string, string>>,
 ): HttpRequest {
+  const [path = '', query = ''] = address.split('?');
   return {
+    getQuery: () => query,
     getCaseSensitiveMethod: () => method,
     getUrl: () => path,
     getHeader: (name) => headers[name] ?? '',

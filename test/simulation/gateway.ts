@@ -135,7 +135,7 @@ export class Gateway {
       ...{ streams: decision.streams, budget: buffer.budget, topics: buffer.topics, reporting },
       producer: this.producer,
       connections: webSocket,
-      maxEventBytes: settings.maxFrameBytes,
+      settings,
       eventTimeoutMs: settings.eventTimeoutMs,
     });
     this.#reporter = new Reporter(

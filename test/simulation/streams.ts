@@ -1,5 +1,10 @@
 /** Streams of a simulated gateway: their declaration, their events, the ledger of each topic. */
-import { REFUSE, type StreamFile, type StreamSpec } from '../../src/streams/stream-file.ts';
+import {
+  PLAIN_RECORDS,
+  REFUSE,
+  type StreamFile,
+  type StreamSpec,
+} from '../../src/streams/stream-file.ts';
 import { BUILT_IN_SCHEMA } from '../../src/worker/intake/validator.ts';
 import { Ledger } from '../../testing/ledger.ts';
 import type { SeededRandom } from '../../testing/random.ts';
@@ -62,6 +67,7 @@ export function streamFileOf(plan: StreamsPlan, keyField: string, isMoved: boole
       schema: hasSchema(index) ? SCHEMA : undefined,
       key: [[keyField]],
       limits: { eventBytes: undefined, eventsPerSecond: undefined, bufferShare: shares[index]! },
+      record: PLAIN_RECORDS,
       origins: undefined,
       access: 'open',
       plain: 'accept',

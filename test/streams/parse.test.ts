@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../src/config/limits.ts';
 import type { StreamFileContext } from '../../src/streams/rules.ts';
+import { PLAIN_RECORDS } from '../../src/streams/stream-file.ts';
 import { marked, parse, problemsOf } from './support.ts';
 
 const FULL = `
 version: 1
 routing: { field: event.type, unknown: other }
-defaults: { key: { field: a.b } }
+defaults: { key: { field: a.b }, headers: [stream] }
 streams:
   clicks:
     topic: web.clicks.v1
@@ -18,6 +19,12 @@ streams:
       config: { retention.ms: 9223372036854775807, cleanup.policy: compact, x: 0x10, y: false }
     schema: { file: schemas/click.json }
     key: { fields: [tenant, user.id] }
+    headers: [resent, event-id, received, client-ip, traceparent]
+    idField: event.id
+    traceField: trace
+    time: { field: user.at, unit: s, pastMs: 1000, futureMs: 0 }
+    ip: full
+    value: as-sent
     limits: { eventBytes: 16384, eventsPerSecond: 20000, bufferShare: 0.25 }
     origins: [HTTPS://Shop.example:443, app://x]
     access: open
@@ -50,6 +57,14 @@ test('a full file: every property, absolute paths, normalized origins, exact num
         },
         schema: { file: '/etc/forebay/schemas/click.json', text: '{}' },
         key: [['tenant'], ['user', 'id']],
+        record: {
+          headers: ['received', 'event-id', 'resent', 'traceparent', 'client-ip'],
+          idField: ['event', 'id'],
+          traceField: ['trace'],
+          time: { field: ['user', 'at'], unit: 's', pastMs: 1_000, futureMs: 0 },
+          ip: 'full',
+          value: 'as-sent',
+        },
         limits: { eventBytes: 16_384, eventsPerSecond: 20_000, bufferShare: 0.25 },
         origins: ['https://shop.example', 'app://x'],
         access: 'open',
@@ -64,8 +79,15 @@ test('a full file: every property, absolute paths, normalized origins, exact num
         create: { partitions: undefined, replication: undefined, config: {} },
         schema: { file: '/abs/other.json', text: '{}' },
         key: [],
+        record: { ...PLAIN_RECORDS, headers: ['stream'] },
       },
-      { ...DEFAULTS, name: 'default', topic: 'web.default', key: [['a', 'b']] },
+      {
+        ...DEFAULTS,
+        name: 'default',
+        topic: 'web.default',
+        key: [['a', 'b']],
+        record: { ...PLAIN_RECORDS, headers: ['stream'] },
+      },
     ],
   });
 });
@@ -76,6 +98,7 @@ const DEFAULTS = {
   create: undefined,
   schema: undefined,
   key: [['user', 'id']],
+  record: PLAIN_RECORDS,
   limits: { eventBytes: undefined, eventsPerSecond: undefined, bufferShare: 0.5 },
   origins: undefined,
   access: 'keyed',
@@ -205,16 +228,42 @@ const ERRORS: readonly [file: string, message: string, context?: Partial<StreamF
   ],
   [STREAM('‸topics: x'), 'streams.a.topics: unknown property; did you mean topic?'],
   [
-    STREAM('‸time: arrival'),
-    'streams.a.time: unknown property; known: topic, match, create, schema, key, limits, origins, access, plain, owner, required',
+    STREAM('‸partition: 1'),
+    'streams.a.partition: unknown property; known: topic, match, create, schema, key, headers, idField, traceField, time, ip, value, limits, origins, access, plain, owner, required',
   ],
+  [
+    STREAM('headers: [received, ‸fb-id]'),
+    'streams.a.headers[1] must be received, event-id, resent, traceparent, tracestate, request-id, identity, stream, schema, transport, instance, client-ip, user-agent, origin or referer, not "fb-id"',
+  ],
+  [STREAM('headers: [stream, ‸stream]'), 'streams.a.headers[1] repeats streams.a.headers[0]'],
+  [STREAM('headers: ‸stream'), 'streams.a.headers must be a list, not "stream"'],
+  [STREAM('time: ‸now'), 'streams.a.time must be arrival or { field: name }, not "now"'],
+  [STREAM('‸time: { unit: ms }'), 'streams.a.time requires field'],
+  [
+    STREAM('time: { field: t, unit: ‸m }'),
+    'streams.a.time.unit must be s, ms, us, ns or iso, not "m"',
+  ],
+  [
+    STREAM('time: { field: t, pastMs: ‸536870912 }'),
+    'streams.a.time.pastMs must be a whole number from 0 to 536870911, not 536870912',
+  ],
+  [
+    STREAM('time: ‸{ field: t, pastMs: 536870911 }'),
+    'streams.a.time: the sum of pastMs and futureMs is 537170911, the maximum is 536870911',
+  ],
+  [
+    STREAM('time: ‸{ field: t, pastMs: 536870911, futureMs: 1 }'),
+    'streams.a.time: the sum of pastMs and futureMs is 536870912, the maximum is 536870911',
+  ],
+  [STREAM('ip: ‸none'), 'streams.a.ip must be truncated or full, not "none"'],
+  [STREAM('value: ‸avro'), 'streams.a.value must be json or as-sent, not "avro"'],
   [
     STREAM('schema: { file: x, ‸mode: warn }'),
     'streams.a.schema.mode: unknown property; known: file',
   ],
   [
-    'version: 1\ndefaults: { ‸headers: [] }\nstreams: { a: { topic: t } }',
-    'defaults.headers: unknown property; known: key',
+    'version: 1\ndefaults: { ‸access: open }\nstreams: { a: { topic: t } }',
+    'defaults.access: unknown property; known: key, headers',
   ],
   [
     'version: 1\nstreams:\n  a: { topic: ‸a b }',

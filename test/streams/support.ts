@@ -6,6 +6,7 @@ import type { StreamFileContext } from '../../src/streams/rules.ts';
 /** Settings of a gateway with API keys, and schemas that all compile. */
 export const CONTEXT: StreamFileContext = {
   keyField: 'user.id',
+  idField: 'id',
   authenticates: true,
   origins: undefined,
   maxFrameBytes: 65_536,

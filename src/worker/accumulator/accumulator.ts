@@ -5,7 +5,13 @@ import { type Owner, RecordBatch, type TopicPartition } from './batch.ts';
 import type { Budget } from './budget.ts';
 import type { BatchMemory } from './budget-share.ts';
 import { partitionOfKey } from './murmur2.ts';
-import { BATCH_HEADER_BYTES, RECORD_OVERHEAD_BYTES_MAX, readRecords } from './records.ts';
+import {
+  BATCH_HEADER_BYTES,
+  type EncodedHeaders,
+  NO_HEADERS,
+  RECORD_OVERHEAD_BYTES_MAX,
+  readRecords,
+} from './records.ts';
 import type { Partition, Topic } from './topic.ts';
 
 /** Initial buffer size of a batch: idle partitions hold little memory. */
@@ -38,9 +44,13 @@ export class Accumulator {
   #batchBytesMax: number;
   #owner!: Owner;
   #frame = 0;
-  #timestamp = 0;
+  #arrivalTime = 0;
   #arrivalMs = 0;
   #cells = 0;
+  /** Of the subsequent records. */
+  #timestamp = 0;
+  #hasEventTime = false;
+  #headers = NO_HEADERS;
   #onWork: WorkListener = () => {};
   #onTooLarge: (topic: Topic) => void = () => {};
 
@@ -78,30 +88,49 @@ export class Accumulator {
   /**
    * Begins a frame: subsequent events belong to it.
    * @param owner receives the result of each event
-   * @param timestamp timestamp of the records: arrival in ms since 1970
+   * @param arrivalTime in ms since 1970; timestamp of records without another one
    * @param arrivalMs arrival on the monotonic clock
    * @param cells see {@link useStream}
    */
   beginFrame(
     owner: Owner,
     frame: number,
-    timestamp: number,
+    arrivalTime: number,
     arrivalMs: number,
     cells: number,
   ): void {
     this.#owner = owner;
     this.#frame = frame;
-    this.#timestamp = timestamp;
+    this.#arrivalTime = arrivalTime;
     this.#arrivalMs = arrivalMs;
-    this.#cells = cells;
+    this.useStream(cells);
   }
 
   /**
-   * Counts subsequent events for another stream.
+   * Counts subsequent events for another stream. Their records have no headers, until
+   * {@link useFormat}.
    * @param cells offset of its cells in the metrics
    */
   useStream(cells: number): void {
     this.#cells = cells;
+    this.#timestamp = this.#arrivalTime;
+    this.#hasEventTime = false;
+    this.#headers = NO_HEADERS;
+  }
+
+  /**
+   * Sets headers and timestamp of the next record.
+   * @param eventTime in ms since 1970; undefined = the time of arrival
+   */
+  useFormat(headers: EncodedHeaders, eventTime: number | undefined): void {
+    this.#headers = headers;
+    this.#timestamp = eventTime ?? this.#arrivalTime;
+    this.#hasEventTime = eventTime !== undefined;
+  }
+
+  /** Arrival of the frame, ms since 1970. */
+  get arrivalTime(): number {
+    return this.#arrivalTime;
   }
 
   /**
@@ -134,7 +163,9 @@ export class Accumulator {
   ): EventCode | undefined {
     if (topic.partitions.length === 0) return 'kafka_unavailable';
     const valueBytes = end - start;
-    const maxBytes = RECORD_OVERHEAD_BYTES_MAX + Math.max(0, keyBytes) + valueBytes;
+    const headers = this.#headers;
+    const contentBytes = Math.max(0, keyBytes) + valueBytes + headers.length;
+    const maxBytes = RECORD_OVERHEAD_BYTES_MAX + contentBytes;
     if (BATCH_HEADER_BYTES + maxBytes > topic.maxMessageBytes) {
       this.#onTooLarge(topic);
       return 'too_large';
@@ -146,7 +177,8 @@ export class Accumulator {
         : this.#stickyPartition(topic, timestamp, maxBytes);
     const batch = this.#batchWithRoom(partition, timestamp, maxBytes);
     if (batch === undefined) return 'buffer_full';
-    batch.append(timestamp, keySource, keyStart, keyBytes, source, start, end);
+    batch.append(timestamp, keySource, keyStart, keyBytes, source, start, end, headers);
+    if (this.#hasEventTime) batch.hasEventTimes = true;
     batch.addOwner(this.#owner, this.#frame, event, this.#arrivalMs, this.#cells);
     if (batch.records === 1) this.#onWork(partition);
     return undefined;
@@ -160,9 +192,9 @@ export class Accumulator {
   repartition(batch: RecordBatch, topic: Topic): void {
     const { buffer, owners, frames, events, arrivalsMs } = batch;
     for (const [index, slice] of readRecords(buffer, batch.records).entries()) {
-      const { keyStart, keyBytes, valueStart, valueBytes } = slice;
+      const { keyStart, keyBytes, contentStart, end } = slice;
       const timestamp = batch.firstTimestamp + slice.timestampDelta;
-      const maxBytes = RECORD_OVERHEAD_BYTES_MAX + Math.max(0, keyBytes) + valueBytes;
+      const maxBytes = RECORD_OVERHEAD_BYTES_MAX + end - contentStart;
       const partition =
         keyBytes >= 0
           ? partitionWith(topic, buffer, keyStart, keyBytes)
@@ -170,8 +202,8 @@ export class Accumulator {
       const arrivalMs = arrivalsMs[index]!;
       const target = this.#batchForMoved(partition, timestamp, maxBytes, arrivalMs);
       this.#memoryOf(topic).forceCharge(LIMITS.eventOverheadBytes);
-      const valueEnd = valueStart + valueBytes;
-      target.append(timestamp, buffer, keyStart, keyBytes, buffer, valueStart, valueEnd);
+      target.appendContent(timestamp, buffer, contentStart, end);
+      if (batch.hasEventTimes) target.hasEventTimes = true;
       const cells = batch.cellsOf(index);
       target.addOwner(owners[index]!, frames[index]!, events[index]!, arrivalMs, cells);
       if (target.records === 1) this.#onWork(partition);

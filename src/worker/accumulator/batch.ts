@@ -4,10 +4,12 @@ import { LIMITS } from '../../config/limits.ts';
 import type { BatchMemory } from './budget-share.ts';
 import {
   BATCH_HEADER_BYTES,
+  NO_HEADERS,
   type ProducerStamp,
   readRecords,
   recordBodyBytes,
   sealBatch,
+  writeContent,
   writeRecord,
 } from './records.ts';
 
@@ -25,6 +27,8 @@ export interface Owner {
   readonly plain: boolean;
   readonly transport: 'ws' | 'http';
   readonly identity: OwnerIdentity;
+  /** Id of its request, if records state it; for logs. */
+  readonly requestId?: string | undefined;
   /**
    * Event `event` of `frame` was accepted; its result follows.
    * @param cells offset of its stream's cells in the metrics
@@ -79,6 +83,8 @@ export class RecordBatch {
   /** ms since 1970 */
   firstTimestamp = 0;
   maxTimestamp = 0;
+  /** A record may have a time of its own: the timestamps never change. */
+  hasEventTimes = false;
   /** Arrival of the first event, or of an older one that was moved here; monotonic clock, ms. */
   openedAtMs = 0;
   /** Time of the first send, monotonic clock, ms; undefined = never sent. */
@@ -102,7 +108,7 @@ export class RecordBatch {
     this.buffer = buffer;
   }
 
-  /** Appends a record; the buffer must have room for it and `RECORD_OVERHEAD_BYTES_MAX`. */
+  /** Appends a record; the buffer must have room for its parts and `RECORD_OVERHEAD_BYTES_MAX`. */
   append(
     timestamp: number,
     keySource: Uint8Array,
@@ -111,13 +117,10 @@ export class RecordBatch {
     source: Uint8Array,
     start: number,
     end: number,
+    headers = NO_HEADERS,
   ): void {
-    if (this.records === 0) {
-      this.firstTimestamp = timestamp;
-      this.maxTimestamp = timestamp;
-    } else if (timestamp > this.maxTimestamp) this.maxTimestamp = timestamp;
-    const delta = timestamp - this.firstTimestamp;
-    const body = recordBodyBytes(delta, this.records, keyBytes, end - start);
+    const delta = this.#addTimestamp(timestamp);
+    const body = recordBodyBytes(delta, this.records, keyBytes, end - start, headers.length);
     this.length = writeRecord(
       this.buffer,
       this.length,
@@ -130,8 +133,26 @@ export class RecordBatch {
       source,
       start,
       end,
+      headers,
     );
     assert(this.length <= this.buffer.length, 'the buffer had room');
+  }
+
+  /** Appends a record with the content `source[start, end)`; the buffer must have room for it. */
+  appendContent(timestamp: number, source: Uint8Array, start: number, end: number): void {
+    const delta = this.#addTimestamp(timestamp);
+    const { buffer, length } = this;
+    this.length = writeContent(buffer, length, delta, this.records++, source, start, end);
+    assert(this.length <= this.buffer.length, 'the buffer had room');
+  }
+
+  /** @returns its distance from the first timestamp */
+  #addTimestamp(timestamp: number): number {
+    if (this.records === 0) {
+      this.firstTimestamp = timestamp;
+      this.maxTimestamp = timestamp;
+    } else if (timestamp > this.maxTimestamp) this.maxTimestamp = timestamp;
+    return timestamp - this.firstTimestamp;
   }
 
   /**
@@ -222,6 +243,7 @@ export class RecordBatch {
 
   /** Moves the timestamps to `timestamp`, after the broker rejected them. */
   restamp(timestamp: number): void {
+    assert(!this.hasEventTimes, 'times of events are never changed');
     const shift = timestamp - this.firstTimestamp;
     this.firstTimestamp = timestamp;
     this.maxTimestamp += shift;
@@ -247,19 +269,16 @@ export class RecordBatch {
     const slices = readRecords(this.buffer, this.records);
     const { owners, frames, events, arrivalsMs } = this;
     for (let index = count; index < slices.length; index++) {
-      const { timestampDelta, keyStart, keyBytes, valueStart, valueBytes } = slices[index]!;
-      const timestamp = this.firstTimestamp + timestampDelta;
-      const { buffer } = this;
-      const valueEnd = valueStart + valueBytes;
-      rest.append(timestamp, buffer, keyStart, keyBytes, buffer, valueStart, valueEnd);
+      const { timestampDelta, contentStart, end } = slices[index]!;
+      rest.appendContent(this.firstTimestamp + timestampDelta, this.buffer, contentStart, end);
       const cells = this.cellsOf(index);
       rest.addOwner(owners[index]!, frames[index]!, events[index]!, arrivalsMs[index]!, cells);
     }
     rest.openedAtMs = this.openedAtMs;
     rest.sentAtMs = this.sentAtMs;
     rest.answered = this.answered;
-    const last = slices[count - 1]!;
-    this.length = last.valueStart + last.valueBytes + 1;
+    rest.hasEventTimes = this.hasEventTimes;
+    this.length = slices[count - 1]!.end;
     this.records = count;
     const maxDelta = slices
       .slice(0, count)

@@ -5,20 +5,30 @@
  *   21 attributes 2 | lastOffsetDelta 4 | baseTimestamp 8 | maxTimestamp 8 |
  *   43 producerId 8 | producerEpoch 2 | baseSequence 4 | recordCount 4 | 61 records …
  *
- * A record: length, attributes 1, timestampDelta, offsetDelta, keyLength, key, valueLength, value,
- * headerCount; all but attributes are zigzag varints. The CRC-32C covers everything after itself.
+ * A record: length, attributes 1, timestampDelta, offsetDelta, then its *content*: keyLength, key,
+ * valueLength, value, headerCount, headers; all but attributes are zigzag varints. A header:
+ * nameLength, name, valueLength, value. The CRC-32C covers everything after itself.
  */
 import assert from 'node:assert/strict';
 import { crc32c } from '@node-rs/crc32';
 
 export const BATCH_HEADER_BYTES = 61;
-/** Maximum overhead of a record over key and value: five varints, attributes, header count. */
-export const RECORD_OVERHEAD_BYTES_MAX = 5 * 5 + 2;
+/** Maximum overhead of a record over key, value and headers: five varints, attributes. */
+export const RECORD_OVERHEAD_BYTES_MAX = 5 * 5 + 1;
 
 const BATCH_LENGTH_AT = 8;
 const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
 const MAGIC = 2;
+
+/** Headers of a record as it contains them: their count, then the headers. */
+export interface EncodedHeaders {
+  readonly bytes: Buffer;
+  /** Bytes in use, at least 1. */
+  readonly length: number;
+}
+
+export const NO_HEADERS: EncodedHeaders = { bytes: Buffer.of(0), length: 1 };
 
 /** Identity of a batch for the broker's idempotence check. */
 export interface ProducerStamp {
@@ -50,21 +60,26 @@ export function writeVarint(target: Uint8Array, at: number, value: number): numb
   return next;
 }
 
-/** Length field of a record with a key of `keyBytes` (-1 = no key) and a value of `valueBytes`. */
+/**
+ * Length field of a record with a key of `keyBytes` (-1 = no key), a value of `valueBytes` and
+ * encoded headers of `headersBytes`.
+ */
 export function recordBodyBytes(
   timestampDelta: number,
   offsetDelta: number,
   keyBytes: number,
   valueBytes: number,
+  headersBytes: number,
 ): number {
   return (
-    2 + // attributes and header count
+    1 + // attributes
     varintSize(timestampDelta) +
     varintSize(offsetDelta) +
     varintSize(keyBytes) +
     Math.max(keyBytes, 0) +
     varintSize(valueBytes) +
-    valueBytes
+    valueBytes +
+    headersBytes
   );
 }
 
@@ -85,19 +100,53 @@ export function writeRecord(
   source: Uint8Array,
   start: number,
   end: number,
+  headers: EncodedHeaders,
 ): number {
-  let next = writeVarint(target, at, bodyBytes);
-  target[next++] = 0;
-  next = writeVarint(target, next, timestampDelta);
-  next = writeVarint(target, next, offsetDelta);
+  let next = writeHead(target, at, bodyBytes, timestampDelta, offsetDelta);
   next = writeVarint(target, next, keyBytes);
   for (let index = 0; index < keyBytes; index++) target[next++] = keySource[keyStart + index]!;
   next = writeVarint(target, next, end - start);
   const isAll = start === 0 && end === source.length;
   target.set(isAll ? source : source.subarray(start, end), next);
   next += end - start;
-  target[next++] = 0;
+  const { bytes, length } = headers;
+  for (let index = 0; index < length; index++) target[next++] = bytes[index]!;
   return next;
+}
+
+/**
+ * Writes one record with the content of another one, `source[start, end)`. The target must have
+ * room.
+ * @returns the offset after it
+ */
+export function writeContent(
+  target: Buffer,
+  at: number,
+  timestampDelta: number,
+  offsetDelta: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  const content = end - start;
+  const bodyBytes = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + content;
+  const next = writeHead(target, at, bodyBytes, timestampDelta, offsetDelta);
+  target.set(source.subarray(start, end), next);
+  return next + content;
+}
+
+/** Writes the parts of a record that depend on its batch. @returns the offset after them */
+function writeHead(
+  target: Buffer,
+  at: number,
+  bodyBytes: number,
+  timestampDelta: number,
+  offsetDelta: number,
+): number {
+  let next = writeVarint(target, at, bodyBytes);
+  target[next++] = 0;
+  next = writeVarint(target, next, timestampDelta);
+  return writeVarint(target, next, offsetDelta);
 }
 
 /**
@@ -138,6 +187,9 @@ export function sealBatch(
 /** A record of a batch, as ranges of its buffer. */
 export interface RecordSlice {
   readonly timestampDelta: number;
+  readonly contentStart: number;
+  /** End of the content, and of the record. */
+  readonly end: number;
   readonly keyStart: number;
   /** -1 = no key */
   readonly keyBytes: number;
@@ -145,7 +197,7 @@ export interface RecordSlice {
   readonly valueBytes: number;
 }
 
-/** Parses the records of a batch written by {@link writeRecord}, for a split. */
+/** Parses the records of a batch, for a split. */
 export function readRecords(buffer: Uint8Array, recordCount: number): RecordSlice[] {
   const records: RecordSlice[] = [];
   let at = BATCH_HEADER_BYTES;
@@ -160,17 +212,20 @@ export function readRecords(buffer: Uint8Array, recordCount: number): RecordSlic
     }
   };
   for (let index = 0; index < recordCount; index++) {
-    varint();
+    const bodyBytes = varint();
+    const end = at + bodyBytes;
     at++;
     const timestampDelta = varint();
     assert(varint() === index, 'records are in offset order');
+    const contentStart = at;
     const keyBytes = varint();
     const keyStart = at;
     at += Math.max(0, keyBytes);
     const valueBytes = varint();
     const valueStart = at;
-    at += valueBytes + 1;
-    records.push({ timestampDelta, keyStart, keyBytes, valueStart, valueBytes });
+    at = end;
+    const key = { keyStart, keyBytes };
+    records.push({ timestampDelta, contentStart, end, ...key, valueStart, valueBytes });
   }
   return records;
 }

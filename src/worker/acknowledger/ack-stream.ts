@@ -29,6 +29,7 @@ export class AckStream implements Owner, CreditWaiter {
   readonly plain = false;
   readonly transport = 'ws';
   readonly identity: OwnerIdentity;
+  readonly requestId: string | undefined;
   #closed = false;
   /** The stream is in the list of streams to flush. */
   #dirty = false;
@@ -56,6 +57,7 @@ export class AckStream implements Owner, CreditWaiter {
   /**
    * @param buffer that its events use
    * @param onDirty called when the stream has something to send, once until {@link flush}
+   * @param requestId see Owner
    */
   constructor(
     channel: AckChannel,
@@ -63,7 +65,9 @@ export class AckStream implements Owner, CreditWaiter {
     credit: Credit,
     buffer: CreditBuffer,
     onDirty: (stream: AckStream) => void,
+    requestId?: string,
   ) {
+    this.requestId = requestId;
     this.#channel = channel;
     this.identity = identity;
     this.#onDirty = onDirty;

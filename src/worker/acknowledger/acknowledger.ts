@@ -78,14 +78,16 @@ export class Acknowledger implements DeliveryListener {
    * Creates the stream of a new connection.
    * @param identity of its client
    * @param buffer that its events use; default: the whole budget
+   * @param requestId see Owner
    */
   createStream(
     channel: AckChannel,
     identity: OwnerIdentity,
     buffer: CreditBuffer = this.#credit.budget,
+    requestId?: string,
   ): AckStream {
     const onDirty = (stream: AckStream) => this.#markDirty(stream);
-    return new AckStream(channel, identity, this.#credit, buffer, onDirty);
+    return new AckStream(channel, identity, this.#credit, buffer, onDirty, requestId);
   }
 
   /**
@@ -192,7 +194,7 @@ export class Acknowledger implements DeliveryListener {
   #count(owner: Owner, code: EventCode, events: number, message: string, cells: number): void {
     const dropped = owner.plain ? DROPPED[code as keyof typeof DROPPED] : undefined;
     this.#counters.add((dropped ?? REFUSED[code]) + cells, events);
-    const { transport } = owner;
+    const { transport, requestId } = owner;
     const { name, keyCells } = owner.identity;
     const result = dropped === undefined ? KEY_EVENTS.refused : KEY_EVENTS.dropped;
     if (keyCells >= 0) this.#counters.add(result + keyCells, events);
@@ -203,7 +205,7 @@ export class Acknowledger implements DeliveryListener {
       const key = stream === undefined ? code : `${stream} ${code}`;
       this.#sampledAcknowledged.line(key, (held) =>
         this.#log.info(
-          { code, stream, reason: message, identity, transport, held },
+          { code, stream, reason: message, identity, requestId, transport, held },
           'event rejected',
         ),
       );

@@ -17,6 +17,7 @@ export class HttpReply implements Owner {
   readonly plain = false;
   readonly transport = 'http';
   readonly identity: OwnerIdentity;
+  readonly requestId: string | undefined;
   readonly #respond: (content: EventsResponse) => void;
   readonly #budget: Budget;
   #rejections: Rejections | undefined;
@@ -34,8 +35,15 @@ export class HttpReply implements Owner {
   /**
    * @param identity of its client
    * @param budget charged for rejections until the response
+   * @param requestId see Owner
    */
-  constructor(identity: OwnerIdentity, budget: Budget, respond: (content: EventsResponse) => void) {
+  constructor(
+    identity: OwnerIdentity,
+    budget: Budget,
+    respond: (content: EventsResponse) => void,
+    requestId?: string,
+  ) {
+    this.requestId = requestId;
     this.identity = identity;
     this.#budget = budget;
     this.#respond = respond;

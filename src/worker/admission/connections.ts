@@ -1,4 +1,10 @@
-import { addressOfBytes, isWithin, type Network, networksOf } from '../../common/ip-addresses.ts';
+import {
+  type Address,
+  addressOfBytes,
+  isWithin,
+  type Network,
+  networksOf,
+} from '../../common/ip-addresses.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { HttpRequest, HttpResponse } from '../ingress/transport/transport.ts';
 import type { MemoryLimit } from '../overload/memory-limit.ts';
@@ -89,6 +95,16 @@ export class ConnectionAdmission {
   /** Returns the key of a request's client address. Call it before the handler returns. */
   addressKeyOf(response: HttpResponse, request: HttpRequest): AddressKey {
     return toAddressKey(this.#addresses.of(response, request));
+  }
+
+  /** Returns a request's client address. Call it before the handler returns. */
+  addressOf(response: HttpResponse, request: HttpRequest): Address {
+    return this.#addresses.of(response, request);
+  }
+
+  /** Returns whether a trusted proxy sends the request. */
+  isProxied(response: Peer): boolean {
+    return isWithin(addressOfBytes(response.getRemoteAddress()), this.#trusted);
   }
 
   /** Returns the rate limits of an address: for one request, or until {@link leave}. */

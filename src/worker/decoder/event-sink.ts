@@ -1,5 +1,6 @@
 import type { EventCode } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
+import type { LocatedFields } from './json/fast-profile.ts';
 import type { FastValidator } from './json/fast-validator.ts';
 
 /** Receives the events of a frame or body. All calls precede the return of the decoder. */
@@ -8,19 +9,12 @@ export interface EventSink {
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void;
   /** Accepts events that need no value; undefined = every event is parsed into a value. */
   readonly fastValidator?: FastValidator | undefined;
-  /**
-   * Event that {@link fastValidator} accepted for a profile; its key is a range of `bytes`, length
-   * -1 = none.
-   */
-  validEvent(
-    index: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    keyStart: number,
-    keyBytes: number,
-    profile: number,
-  ): void;
+  /** Event that {@link fastValidator} accepted; its fields are valid during the call. */
+  validEvent(index: number, bytes: Buffer, start: number, end: number, fields: LocatedFields): void;
+  /** Some events are stored as they were sent: {@link sentAs} is called. */
+  readonly keepsSent?: boolean;
+  /** Before `event` or `validEvent`: the event was sent in another format, as `bytes[start, end)`. */
+  sentAs?(bytes: Buffer, start: number, end: number): void;
   /** Event `index` is rejected; the others of the frame are not affected. */
   rejectEvent(index: number, code: EventCode, message: string): void;
   /** The whole frame is rejected, counting as one event. The only call for the frame. */

@@ -2,6 +2,8 @@ import type { Stream } from '../streams/stream.ts';
 
 /** State of a frame decoded in slices, carried from one slice to the next. */
 export interface FrameProgress {
+  /** Arrival, ms since 1970. */
+  readonly arrivalTime: number;
   /** The buffer accepted no frames of the stream when this one arrived. */
   readonly noRoom: boolean;
   /** Whether it did at the frame's first event of a stream; undefined = one stream for all. */

@@ -11,10 +11,13 @@ import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import { type Buckets, charge, isInDebt, takeToken, waitMs } from '../admission/token-bucket.ts';
 import type { EventSink } from '../decoder/event-sink.ts';
+import type { LocatedFields } from '../decoder/json/fast-profile.ts';
 import type { FastValidator } from '../decoder/json/fast-validator.ts';
+import { NO_PROVENANCE, type Provenance } from '../streams/provenance.ts';
 import type { Route } from '../streams/route.ts';
 import { REMOVED_STREAM_TEXT, type Stream, type StreamRejection } from '../streams/stream.ts';
 import type { FrameProgress } from './frame-progress.ts';
+import { RecordAppender } from './record-appender.ts';
 
 const RECEIVED = cells('forebay_events_received_total', ['ws', 'http']);
 
@@ -34,6 +37,7 @@ export type RejectionListener = (
 /** Selects the stream of each event of a frame, validates it, and appends a valid one. */
 export class Intake implements EventSink {
   readonly #accumulator: Accumulator;
+  readonly #appender: RecordAppender;
   readonly #counters: Counters;
   readonly #onRejection: RejectionListener;
   #route!: Route;
@@ -63,6 +67,7 @@ export class Intake implements EventSink {
 
   constructor(accumulator: Accumulator, counters: Counters, onRejection: RejectionListener) {
     this.#accumulator = accumulator;
+    this.#appender = new RecordAppender(accumulator);
     this.#counters = counters;
     this.#onRejection = onRejection;
   }
@@ -70,6 +75,11 @@ export class Intake implements EventSink {
   /** Fast validator of the frame's route. */
   get fastValidator(): FastValidator | undefined {
     return this.#route.fastValidator;
+  }
+
+  /** See EventSink. */
+  get keepsSent(): boolean {
+    return this.#route.keepsSent;
   }
 
   /** Arrival of the frame, on the monotonic clock. */
@@ -83,6 +93,8 @@ export class Intake implements EventSink {
    * @param tooLate reject valid events with `draining`: the connection is closing
    * @param buckets rate limits, whose excess is `rate_limited`; {@link end} charges rejected bytes
    * @param arrivalMs arrival on the monotonic clock, if earlier than now
+   * @param provenance of its records
+   * @param arrivalTime arrival in ms since 1970, if `arrivalMs` is later
    */
   begin(
     owner: Owner,
@@ -91,6 +103,8 @@ export class Intake implements EventSink {
     tooLate = false,
     buckets?: Buckets,
     arrivalMs?: number,
+    provenance = NO_PROVENANCE,
+    arrivalTime?: number,
   ): this {
     this.#owner = owner;
     this.#frame = frame;
@@ -110,9 +124,10 @@ export class Intake implements EventSink {
     this.#validBytes = 0;
     this.#nowMs = performance.now();
     this.#arrivalMs = arrivalMs ?? this.#nowMs;
-    let timestamp = Date.now();
+    let timestamp = arrivalTime ?? Date.now();
     if (arrivalMs !== undefined) timestamp -= Math.round(this.#nowMs - arrivalMs);
-    this.#accumulator.beginFrame(owner, frame, timestamp, this.#arrivalMs, this.#cells);
+    const { arrivalMs: arrived } = this;
+    this.#appender.beginFrame(owner, frame, timestamp, arrived, this.#cells, provenance);
     return this;
   }
 
@@ -124,6 +139,7 @@ export class Intake implements EventSink {
     const received = this.#owner.transport === 'ws' ? RECEIVED.ws : RECEIVED.http;
     this.#counters.add(received + this.#cells, events - this.#routed);
     this.#routed = 0;
+    this.#appender.countDecoded(events);
   }
 
   /** Continues a frame decoded in slices. @param before {@link progress} after the last slice */
@@ -132,9 +148,10 @@ export class Intake implements EventSink {
     frame: number,
     route: Route,
     buckets: Buckets | undefined,
+    provenance: Provenance,
     before: FrameProgress,
   ): this {
-    this.begin(owner, frame, route, false, buckets);
+    this.begin(owner, frame, route, false, buckets, undefined, provenance, before.arrivalTime);
     this.#noRoom = before.noRoom;
     this.#routedRoom = before.routedRoom;
     this.#rateLimited = before.rateLimited;
@@ -189,6 +206,7 @@ export class Intake implements EventSink {
   /** State to {@link resume} the frame with. */
   get progress(): FrameProgress {
     return {
+      arrivalTime: this.#appender.arrivalTime,
       noRoom: this.#noRoom,
       routedRoom: this.#routedRoom,
       rateLimited: this.#rateLimited,
@@ -214,12 +232,8 @@ export class Intake implements EventSink {
       return this.#rejectInvalid(index, 'schema', length, problem, stream.cells);
     }
     if (this.#isUnavailable(stream, index, length)) return;
-    const key = stream.key.keyOf(value, bytes, start);
-    const code = this.#accumulator.append(stream.topic, index, bytes, start, end, key);
+    const code = this.#appender.appendParsed(stream, index, value, bytes, start, end);
     this.#appended(stream, index, code);
-    if (key !== undefined || code !== undefined) return;
-    const reason = stream.key.reasonForNoKey(value, bytes, start);
-    if (reason !== undefined) stream.keyless.count(reason);
   }
 
   validEvent(
@@ -227,27 +241,19 @@ export class Intake implements EventSink {
     bytes: Buffer,
     start: number,
     end: number,
-    keyStart: number,
-    keyBytes: number,
-    profile: number,
+    fields: LocatedFields,
   ): void {
     const length = end - start;
     if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, length)) return;
-    const stream = this.#stream ?? this.#select(this.#route.streamAt(profile));
+    const stream = this.#stream ?? this.#select(this.#route.streamAt(fields.profile));
     if (typeof stream === 'string') return this.#rejectStreamless(index, stream, length);
     if (this.#isUnavailable(stream, index, length)) return;
-    const code = this.#accumulator.appendWithKey(
-      stream.topic,
-      index,
-      bytes,
-      start,
-      end,
-      bytes,
-      keyStart,
-      keyBytes,
-    );
+    const code = this.#appender.appendLocated(stream, index, bytes, start, end, fields);
     this.#appended(stream, index, code);
-    if (keyBytes < 0 && code === undefined && stream.key.exists) stream.keyless.count('missing');
+  }
+
+  sentAs(bytes: Buffer, start: number, end: number): void {
+    this.#appender.sentAs(bytes, start, end);
   }
 
   /** Counts an event as received for the stream that the route has selected for it. */

@@ -9,7 +9,7 @@ import type { JsonObject } from '../../common/json-object.ts';
 import { textOf } from '../../config/secret-files.ts';
 import { SETTINGS } from '../../config/settings.ts';
 import type { SchemaSource } from '../../streams/stream-file.ts';
-import type { RequiredFields } from '../decoder/json/fast-validator.ts';
+import type { RequiredFields } from '../decoder/json/fast-profile.ts';
 import { type Compiler, DRAFTS, type Draft, draftOf, OPTIONS } from './drafts.ts';
 import { explain, explainSchema } from './explain.ts';
 import { ignoredParts } from './ignored-parts.ts';

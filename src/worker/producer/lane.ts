@@ -238,6 +238,7 @@ export class Lane {
         return this.#retry(outcome.class, nowMs, outcome.slow === true ? 'slow' : 'fast');
       case 'restamp':
         if (this.#unknown) return this.#giveUp('timestamp');
+        if (this.#head.hasEventTimes) return this.#poison('rejected_by_kafka');
         this.#head.restamp(wallMs);
         this.#sealed = false;
         return this.#retry(outcome.class, nowMs, 'fast');

@@ -1,4 +1,10 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { basename } from 'node:path';
+import type { Config } from '../../config/config.ts';
+import { LIMITS } from '../../config/limits.ts';
 import { SETTINGS } from '../../config/settings.ts';
 import type { Counters } from '../../metrics/counters.ts';
 import {
@@ -8,14 +14,16 @@ import {
   streamCellsOf,
   withStreams,
 } from '../../metrics/slots.ts';
-import type { StreamFile, StreamSpec } from '../../streams/stream-file.ts';
+import type { SchemaSource, StreamFile, StreamSpec } from '../../streams/stream-file.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import { BudgetShare } from '../accumulator/budget-share.ts';
 import { Topic } from '../accumulator/topic.ts';
-import type { FastProfile } from '../decoder/json/fast-validator.ts';
+import type { FastProfile, RecordFields } from '../decoder/json/fast-profile.ts';
 import type { Faults } from '../faults.ts';
 import { KeylessEvents } from '../intake/keyless-events.ts';
 import { BUILT_IN_FIELDS, loadValidator, type Validator } from '../intake/validator.ts';
+import type { Facts } from './provenance.ts';
+import { RecordFormat } from './record-format.ts';
 import { Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
@@ -40,20 +48,22 @@ export interface TopicUsers {
   readonly areDeclared: boolean;
 }
 
+/** Settings on which streams depend. */
+export type StreamSettings = Pick<Config, 'maxFrameBytes' | 'instance'>;
+
 /** Validates nothing: every object is valid. */
 const ACCEPT: Validator = () => undefined;
 
 /**
  * Creates the streams of a worker.
  * @param buffer has the topics of all streams
- * @param maxEventBytes maximum bytes of an event of any stream
  * @param previous the streams so far: those that do not change stay
  * @throws StartError if a schema is not usable
  */
 export function createStreams(
   { file, areDeclared, validate }: StreamDeclarations,
   { budget, topics }: { readonly budget: Budget; readonly topics: readonly Topic[] },
-  maxEventBytes: number,
+  { maxFrameBytes, instance }: StreamSettings,
   { counters, faults }: { readonly counters: Counters; readonly faults: Faults },
   previous?: StreamTable,
 ): StreamTable {
@@ -64,9 +74,12 @@ export function createStreams(
     const topic = topics.find(({ name }) => name === spec.topic);
     assert(topic !== undefined, 'each stream has its topic');
     const before = previous?.find(spec.name);
-    if (before?.topic === topic && isSame(before.spec, spec)) return before;
+    const mixes = isMixed(file.streams, spec.topic);
+    const mixed = before?.format?.statesContentType ?? false;
+    if (before?.topic === topic && mixed === mixes && isSame(before.spec, spec)) return before;
     const hasNoSchema = areDeclared && spec.schema === undefined;
     const keyNames = spec.key.map((path) => path.join('.')).join(', ');
+    const format = formatOf(spec, instance ?? hostname(), mixes);
     const streamName = areDeclared ? spec.name : undefined;
     return new Stream(spec, {
       topic,
@@ -74,9 +87,10 @@ export function createStreams(
       validate:
         validate ??
         (hasNoSchema ? ACCEPT : loadValidator(spec.schema?.file, setting, spec.schema?.text)),
-      fastProfile: fastProfileOf(spec, areDeclared),
+      fastProfile: fastProfileOf(spec, format?.fields, areDeclared),
+      format,
       keyless: new KeylessEvents(keyNames, counters, faults, streamName),
-      maxEventBytes,
+      maxEventBytes: maxFrameBytes,
       previous: before,
     });
   });
@@ -98,7 +112,7 @@ function slotsFor({ streams }: StreamFile, areDeclared: boolean, inUse: MetricSl
   return slots;
 }
 
-/** Room for an event of maximum size: in a batch of twice its size, with overhead. */
+/** Room for an event of maximum size: in a batch of twice its size, with overhead and headers. */
 const EVENT_ROOM = 4;
 
 /**
@@ -115,7 +129,8 @@ export function createTopics(
   const names = new Set(streams.map(({ topic }) => topic));
   for (const { name } of existing) names.delete(name);
   return [...names].map((name) => {
-    const share = areDeclared ? new BudgetShare(budget, 1, EVENT_ROOM * maxEventBytes) : undefined;
+    const room = EVENT_ROOM * (maxEventBytes + LIMITS.recordHeaders.bytes);
+    const share = areDeclared ? new BudgetShare(budget, 1, room) : undefined;
     const topic = new Topic(name, share);
     assignTopics(streams, [topic]);
     return topic;
@@ -136,7 +151,38 @@ export function assignTopics(streams: readonly TopicUser[], topics: readonly Top
 }
 
 /** Events that need a value are parsed: to check them against a schema, or to join their key. */
-function fastProfileOf({ schema, key }: StreamSpec, areDeclared: boolean): FastProfile | undefined {
+function fastProfileOf(
+  { schema, key }: StreamSpec,
+  recordFields: RecordFields | undefined,
+  areDeclared: boolean,
+): FastProfile | undefined {
   if (schema !== undefined || key.length > 1) return undefined;
-  return { required: areDeclared ? {} : BUILT_IN_FIELDS, keyField: key[0]?.join('.') };
+  const required = areDeclared ? {} : BUILT_IN_FIELDS;
+  return { required, keyField: key[0]?.join('.'), recordFields };
 }
+
+/** Whether a topic may have values in several formats. */
+function isMixed(streams: readonly StreamSpec[], topic: string): boolean {
+  return streams.some((spec) => spec.topic === topic && spec.record.value === 'as-sent');
+}
+
+/** Returns the format of the records of a stream; undefined = plain records. */
+function formatOf(spec: StreamSpec, instance: string, isMixed: boolean): RecordFormat | undefined {
+  const { record, schema, name } = spec;
+  if (record.headers.length === 0 && record.time === undefined && !isMixed) return undefined;
+  const facts: Facts = { stream: name, instance };
+  const hasSchema = schema !== undefined && record.headers.includes('schema');
+  const ofStream = hasSchema ? { ...facts, schema: schemaName(schema) } : facts;
+  return new RecordFormat(record, ofStream, isMixed);
+}
+
+/** Returns the `$id` of a schema, or the name of its file, with the start of its SHA-256. */
+function schemaName({ file, text }: SchemaSource): string {
+  const content = text ?? readFileSync(file, 'utf8');
+  const schema = JSON.parse(content) as { $id?: unknown } | boolean;
+  const id = typeof schema === 'object' ? schema.$id : undefined;
+  const hash = createHash('sha256').update(content).digest('hex').slice(0, SCHEMA_HASH_DIGITS);
+  return `${typeof id === 'string' ? id : basename(file)}@${hash}`;
+}
+
+const SCHEMA_HASH_DIGITS = 12;

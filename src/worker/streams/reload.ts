@@ -16,7 +16,12 @@ import type { Partition, Topic } from '../accumulator/topic.ts';
 import type { Producer } from '../producer/producer.ts';
 import type { Reporting } from '../wire.ts';
 import type { ActiveStreams } from './active-streams.ts';
-import { assignTopics, createStreams, createTopics } from './create-streams.ts';
+import {
+  assignTopics,
+  createStreams,
+  createTopics,
+  type StreamSettings,
+} from './create-streams.ts';
 import type { Stream } from './stream.ts';
 import type { StreamTable } from './stream-table.ts';
 import { type PendingInput, TopicMove } from './topic-move.ts';
@@ -33,7 +38,7 @@ export interface ReloadParts {
     applyStreams(): void;
   };
   readonly reporting: Pick<Reporting, 'counters' | 'faults'>;
-  readonly maxEventBytes: number;
+  readonly settings: StreamSettings;
   readonly eventTimeoutMs: number;
 }
 
@@ -60,9 +65,9 @@ export class StreamReload {
   async apply(file: StreamFile): Promise<boolean> {
     const previous = this.#wanted;
     this.#wanted = file;
-    const { budget, topics, producer, maxEventBytes, streams } = this.#parts;
+    const { budget, topics, producer, settings, streams } = this.#parts;
     const declared = { streams: file.streams, areDeclared: true };
-    const created = createTopics(declared, budget, maxEventBytes, topics);
+    const created = createTopics(declared, budget, settings.maxFrameBytes, topics);
     for (const topic of created) producer.addTopic(topic);
     // They are without a stream until the switch.
     this.#noteUnused(streams.table, performance.now());
@@ -94,10 +99,10 @@ export class StreamReload {
   }
 
   #switch(file: StreamFile): void {
-    const { streams, budget, topics, reporting, maxEventBytes } = this.#parts;
+    const { streams, budget, topics, reporting, settings } = this.#parts;
     const before = streams.table;
     const declarations = { file, areDeclared: true };
-    const table = createStreams(declarations, { budget, topics }, maxEventBytes, reporting, before);
+    const table = createStreams(declarations, { budget, topics }, settings, reporting, before);
     const nowMs = performance.now();
     this.#noteRemoved(before, table, nowMs);
     assignTopics(file.streams, topics);

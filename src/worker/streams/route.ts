@@ -11,6 +11,8 @@ export interface Route {
   readonly stream: Stream | undefined;
   /** See EventSink; its profiles are the numbers of {@link streamAt}. */
   readonly fastValidator: FastValidator | undefined;
+  /** See EventSink. */
+  readonly keepsSent: boolean;
   /** Names of the streams that the sender can write to, in the order of the file. */
   readonly names: readonly string[];
   /** Buffer that the events use; undefined = the whole budget. */
@@ -25,10 +27,12 @@ export interface Route {
 export class SingleRoute implements Route {
   readonly stream: Stream;
   readonly fastValidator: FastValidator | undefined;
+  readonly keepsSent: boolean;
 
   constructor(stream: Stream) {
     this.stream = stream;
     this.fastValidator = stream.fastValidator;
+    this.keepsSent = stream.format?.keepsSent ?? false;
   }
 
   get names(): readonly string[] {
@@ -52,6 +56,7 @@ export class SingleRoute implements Route {
 export class RejectingRoute implements Route {
   readonly stream = undefined;
   readonly fastValidator = undefined;
+  readonly keepsSent = false;
   readonly names: readonly string[] = [];
   readonly buffer = undefined;
   readonly rejection: StreamRejection;
@@ -128,6 +133,7 @@ export class SharesInUse implements CreditBuffer {
 export class FieldRoute implements Route {
   readonly stream = undefined;
   readonly fastValidator: FastValidator;
+  readonly keepsSent: boolean;
   readonly #rules: FieldRules;
   readonly #fallback: Stream | StreamRejection;
   readonly #sender: Sender;
@@ -151,6 +157,7 @@ export class FieldRoute implements Route {
     this.#fallback = fallback;
     this.#sender = sender;
     this.fastValidator = fastValidator;
+    this.keepsSent = rules.streams.some(({ format }) => format?.keepsSent);
     this.buffer = buffer;
     buffer.route = this;
   }

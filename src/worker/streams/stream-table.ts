@@ -1,4 +1,9 @@
-import { DEFAULT_STREAM, REFUSE, type Routing } from '../../streams/stream-file.ts';
+import {
+  DEFAULT_STREAM,
+  type HeaderName,
+  REFUSE,
+  type Routing,
+} from '../../streams/stream-file.ts';
 import type { CreditBuffer } from '../acknowledger/credit.ts';
 import { EventField } from '../decoder/event-field.ts';
 import { FastValidator } from '../decoder/json/fast-validator.ts';
@@ -21,6 +26,8 @@ export class StreamTable {
   readonly leaving: ReadonlySet<Stream>;
   /** A stream file declares them: clients may name them. */
   readonly areDeclared: boolean;
+  /** Names of all headers of their records. */
+  readonly headers: ReadonlySet<HeaderName>;
   readonly #budget: CreditBuffer;
   readonly #byName: ReadonlyMap<string, Stream>;
   readonly #routes: ReadonlyMap<Stream, Route>;
@@ -49,6 +56,7 @@ export class StreamTable {
     this.#routes = new Map(streams.map((stream) => [stream, new SingleRoute(stream)]));
     // A current stream takes the names and values of a former one.
     const all = [...leaving, ...streams];
+    this.headers = new Set(all.flatMap(({ spec }) => spec.record.headers));
     this.#byName = new Map(all.map((stream) => [stream.name, stream]));
     this.#routingField = routing.field?.join('.') ?? '';
     if (routing.field === undefined) return;

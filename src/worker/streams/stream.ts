@@ -3,10 +3,12 @@ import type { StreamSpec } from '../../streams/stream-file.ts';
 import type { Topic } from '../accumulator/topic.ts';
 import { ANONYMOUS, type Identity } from '../admission/identity.ts';
 import { type Buckets, TokenBucket } from '../admission/token-bucket.ts';
-import { type FastProfile, FastValidator } from '../decoder/json/fast-validator.ts';
+import type { FastProfile } from '../decoder/json/fast-profile.ts';
+import { FastValidator } from '../decoder/json/fast-validator.ts';
 import { RecordKey } from '../decoder/key-field.ts';
 import type { KeylessEvents } from '../intake/keyless-events.ts';
 import type { Validator } from '../intake/validator.ts';
+import type { RecordFormat } from './record-format.ts';
 
 /** Sender of a frame or body, as far as streams depend on it. */
 export interface Sender {
@@ -34,6 +36,8 @@ export interface StreamParts {
   readonly validate: Validator;
   /** Accepts a subset of what `validate` accepts; undefined = each event is parsed into a value. */
   readonly fastProfile: FastProfile | undefined;
+  /** Headers and timestamps of its records; undefined = plain ones. */
+  readonly format?: RecordFormat | undefined;
   readonly keyless: Pick<KeylessEvents, 'count'>;
   /** Maximum bytes of an event of any stream. */
   readonly maxEventBytes: number;
@@ -53,6 +57,8 @@ export class Stream {
   /** Validates events that are known to belong to this stream; see {@link fastProfile}. */
   readonly fastValidator: FastValidator | undefined;
   readonly key: RecordKey;
+  /** See {@link StreamParts}. */
+  readonly format: RecordFormat | undefined;
   readonly keyless: Pick<KeylessEvents, 'count'>;
   readonly maxEventBytes: number;
   /** Accepts clients without credentials. */
@@ -72,6 +78,7 @@ export class Stream {
     this.fastProfile = parts.fastProfile;
     this.fastValidator = parts.fastProfile && new FastValidator([parts.fastProfile]);
     this.key = new RecordKey(spec.key.map((path) => path.join('.')));
+    this.format = parts.format;
     this.keyless = parts.keyless;
     this.maxEventBytes = Math.min(eventBytes, parts.maxEventBytes);
     const { previous } = parts;

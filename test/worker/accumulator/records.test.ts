@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   BATCH_HEADER_BYTES,
+  NO_HEADERS,
   type ProducerStamp,
   RECORD_OVERHEAD_BYTES_MAX,
   readRecords,
@@ -149,17 +150,19 @@ test('the checksum covers everything from the attributes on, and sealing again u
   }
 });
 
-test('a single record is never longer than overhead, key and value', () => {
-  const [keyBytes, valueBytes] = [2 ** 20, 2 ** 21];
-  const body = recordBodyBytes(1 - 2 ** 30, 2 ** 29, keyBytes, valueBytes);
-  assert(varintSize(body) + body <= RECORD_OVERHEAD_BYTES_MAX + keyBytes + valueBytes, 'no longer');
+test('a single record is never longer than overhead, key, value and headers', () => {
+  const [keyBytes, valueBytes, headersBytes] = [2 ** 20, 2 ** 21, 2 ** 11];
+  const contentBytes = keyBytes + valueBytes + headersBytes;
+  const body = recordBodyBytes(1 - 2 ** 30, 2 ** 29, keyBytes, valueBytes, headersBytes);
+  assert(varintSize(body) + body <= RECORD_OVERHEAD_BYTES_MAX + contentBytes, 'no longer');
 });
 
 test('the value is exactly the given range of the source', () => {
   const target = Buffer.alloc(200);
   const source = Buffer.from('xx{"a":1}yy');
-  const body = recordBodyBytes(0, 0, -1, 7);
-  writeRecord(target, BATCH_HEADER_BYTES, body, 0, 0, Buffer.alloc(0), 0, -1, source, 2, 9);
+  const body = recordBodyBytes(0, 0, -1, 7, NO_HEADERS.length);
+  const [none, at] = [Buffer.alloc(0), BATCH_HEADER_BYTES];
+  writeRecord(target, at, body, 0, 0, none, 0, -1, source, 2, 9, NO_HEADERS);
   const [record] = readRecords(target, 1);
   const { valueStart, valueBytes } = record!;
   assert.equal(target.toString('utf8', valueStart, valueStart + valueBytes), '{"a":1}');

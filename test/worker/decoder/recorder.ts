@@ -44,7 +44,7 @@ export function decode(
       values.push(value);
     },
     fastValidator,
-    validEvent(index, bytes, start, end, keyStart, keyBytes) {
+    validEvent(index, bytes, start, end, { keyStart, keyBytes }) {
       assert.equal(index, outcomes.length);
       assert.equal(frame, undefined);
       outcomes.push(bytes.toString('utf8', start, end));

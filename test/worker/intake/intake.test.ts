@@ -9,13 +9,17 @@ import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { ANONYMOUS } from '../../../src/worker/admission/identity.ts';
 import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
+import { FastValidator } from '../../../src/worker/decoder/json/fast-validator.ts';
 import type { NoKeyReason } from '../../../src/worker/decoder/key-field.ts';
 import { Intake } from '../../../src/worker/intake/intake.ts';
 import { BUILT_IN_FIELDS, loadValidator } from '../../../src/worker/intake/validator.ts';
+import { NO_PROVENANCE } from '../../../src/worker/streams/provenance.ts';
 import { SingleRoute } from '../../../src/worker/streams/route.ts';
 import { Stream } from '../../../src/worker/streams/stream.ts';
 import { recordsOf, topicOf } from '../../../testing/batches.ts';
 
+/** Fields of an event without a key. */
+const KEYLESS = new FastValidator([]).located;
 const GOOD = { msg: 'm', clientId: 'c', timestamp: 1 };
 
 /** An intake with a real accumulator, and the results for its owner and the acknowledger. */
@@ -116,11 +120,11 @@ test('only accepted events count as events without a key', () => {
   full.intake.begin(full.owner, 1, full.route);
   full.event(0, { ...GOOD, msg: 'x'.repeat(300) });
   full.event(1, {});
-  full.intake.validEvent(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, 0, -1, 0);
+  full.intake.validEvent(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, KEYLESS);
   assert.deepEqual([full.rejected.length, full.reasons], [3, []]);
   const { route, intake, owner, reasons } = setUp({ keyField: 'device' });
   intake.begin(owner, 1, route);
-  intake.validEvent(0, Buffer.from(JSON.stringify(GOOD)), 0, 41, 0, -1, 0);
+  intake.validEvent(0, Buffer.from(JSON.stringify(GOOD)), 0, 41, KEYLESS);
   assert.deepEqual(reasons, ['missing']);
 });
 
@@ -209,7 +213,7 @@ test('a frame decoded in slices keeps the decision made at its arrival', () => {
   event(0, GOOD);
   const before = intake.progress;
   budget.charge(mark);
-  intake.resume(owner, 1, route, undefined, before);
+  intake.resume(owner, 1, route, undefined, NO_PROVENANCE, before);
   event(1, GOOD);
   assert.deepEqual(accepted, [
     [1, 0],
@@ -218,7 +222,7 @@ test('a frame decoded in slices keeps the decision made at its arrival', () => {
   intake.begin(owner, 2, route);
   const late = intake.progress;
   budget.release(mark);
-  intake.resume(owner, 2, route, undefined, late);
+  intake.resume(owner, 2, route, undefined, NO_PROVENANCE, late);
   event(7, GOOD);
   assert.deepEqual(rejected, [[2, 7, 'buffer_full', 'event 7: the buffer is full']]);
   assert.equal(accepted.length, 2);
@@ -265,12 +269,12 @@ test('events over the rate are rejected rate_limited, with the wait until all ca
   intake.begin(owner, 1, route, false, buckets);
   event(0, GOOD);
   event(1, {});
-  intake.validEvent(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, -1, 0, 0);
+  intake.validEvent(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, KEYLESS);
   intake.rejectEvent(3, 'not_an_object', 'no object');
   event(4, GOOD);
   event(5, GOOD);
   event(6, {});
-  intake.validEvent(7, Buffer.from(JSON.stringify(GOOD)), 0, 41, -1, 0, 0);
+  intake.validEvent(7, Buffer.from(JSON.stringify(GOOD)), 0, 41, KEYLESS);
   assert.deepEqual(
     accepted.map(([, index]) => index),
     [0, 2, 4],

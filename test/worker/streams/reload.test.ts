@@ -20,6 +20,7 @@ import { until } from '../../../testing/wait.ts';
 const [IMPLICIT] = implicitStream(readConfig({})).streams;
 const EVENT_TIMEOUT_MS = 400;
 const MAX_EVENT_BYTES = 65_536;
+const SETTINGS = { maxFrameBytes: MAX_EVENT_BYTES, instance: 'here' };
 const LEADER = {
   id: 1,
   address: { host: 'broker', port: 9092 },
@@ -69,7 +70,7 @@ class Rig {
     this.topics = createTopics(users, this.budget, MAX_EVENT_BYTES);
     this.topics.forEach(makeUsable);
     this.streams = new ActiveStreams(
-      createStreams({ file, areDeclared: true }, this, MAX_EVENT_BYTES, reporting),
+      createStreams({ file, areDeclared: true }, this, SETTINGS, reporting),
     );
     this.reload = new StreamReload({
       streams: this.streams,
@@ -91,7 +92,7 @@ class Rig {
         decodesFramesUntil: (ms) => this.queuedAtMs <= ms,
       },
       reporting,
-      maxEventBytes: MAX_EVENT_BYTES,
+      settings: SETTINGS,
       eventTimeoutMs,
     });
   }

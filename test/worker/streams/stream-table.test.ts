@@ -17,6 +17,7 @@ import type { Sender, Stream, StreamRejection } from '../../../src/worker/stream
 
 const [IMPLICIT] = implicitStream(readConfig({})).streams;
 const SPEC: StreamSpec = { ...IMPLICIT!, key: [] };
+const SETTINGS = { maxFrameBytes: 65_536, instance: 'here' };
 const CLIENT: Sender = { identity: ANONYMOUS, origin: '', plain: false };
 
 function tableOf(
@@ -32,7 +33,7 @@ function tableOf(
   const budget = new Budget(64 * MIB);
   const topics = createTopics({ ...file, areDeclared: true }, budget, 65_536);
   const reporting = { counters: new Counters(), faults: new Faults(() => {}) };
-  return createStreams({ file, areDeclared: true }, { budget, topics }, 65_536, reporting);
+  return createStreams({ file, areDeclared: true }, { budget, topics }, SETTINGS, reporting);
 }
 
 const nameOf = (found: Stream | StreamRejection) =>
@@ -47,7 +48,7 @@ function select(route: Route, event: JsonObject, text = JSON.stringify(event)): 
     fastValidator !== undefined &&
     fastValidator.objectEnd(bytes, 0, bytes.length, 9) !== INVALID
   ) {
-    const fast = nameOf(route.stream ?? route.streamAt(fastValidator.profile));
+    const fast = nameOf(route.stream ?? route.streamAt(fastValidator.located.profile));
     assert.equal(fast, slow, `fast and slow path: ${text}`);
   }
   return slow;

@@ -5,9 +5,8 @@ import type { DecodeBounds, EventSink } from '../event-sink.ts';
 import type { FastValidator } from './fast-validator.ts';
 import { INVALID } from './json-grammar.ts';
 import { CLOSE_BRACKET, COMMA, OPEN_BRACKET, skipBlank } from './json-scanner.ts';
+import { restoreFields, SPAN_FIELDS, saveValidated } from './spans.ts';
 
-/** Fields per event of an array: start, end, start of the key, length of the key, profile. */
-const SPAN_FIELDS = 5;
 /** Spans of the current array, shared by all frames. */
 const spans = new Int32Array(LIMITS.bodyEvents * SPAN_FIELDS);
 
@@ -28,8 +27,7 @@ export function decodeFast(
   const end = fastValidator.objectEnd(bytes, start, bytes.length, bounds.maxDepth);
   if (end === INVALID || end - start > bounds.maxEventBytes) return undefined;
   if (end < bytes.length && skipBlank(bytes, end) < bytes.length) return undefined;
-  const { keyStart, keyBytes, profile } = fastValidator;
-  sink.validEvent(0, bytes, start, end, keyStart, keyBytes, profile);
+  sink.validEvent(0, bytes, start, end, fastValidator.located);
   return 1;
 }
 
@@ -47,20 +45,15 @@ function decodeArray(
     const start = skipBlank(bytes, at + 1);
     const end = fastValidator.objectEnd(bytes, start, bytes.length, maxDepth);
     if (end === INVALID || end - start > maxEventBytes || events === maxEvents) return undefined;
-    const span = events++ * SPAN_FIELDS;
-    spans[span] = start;
-    spans[span + 1] = end;
-    spans[span + 2] = fastValidator.keyStart;
-    spans[span + 3] = fastValidator.keyBytes;
-    spans[span + 4] = fastValidator.profile;
+    saveValidated(spans, events++, start, end, fastValidator);
     at = skipBlank(bytes, end);
   } while (bytes[at] === COMMA);
   if (bytes[at] !== CLOSE_BRACKET || skipBlank(bytes, at + 1) < bytes.length) return undefined;
   for (let index = 0; index < events; index++) {
     const span = index * SPAN_FIELDS;
     const [start, end] = [spans[span]!, spans[span + 1]!];
-    const [keyStart, keyBytes, profile] = [spans[span + 2]!, spans[span + 3]!, spans[span + 4]!];
-    sink.validEvent(index, bytes, start, end, keyStart, keyBytes, profile);
+    restoreFields(spans, index, fastValidator);
+    sink.validEvent(index, bytes, start, end, fastValidator.located);
   }
   return events;
 }

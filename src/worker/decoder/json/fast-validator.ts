@@ -1,9 +1,10 @@
 /**
  * Routes and validates events without creating values. One pass over an object locates the fields
  * that any destination needs; a table then tells the destination, whether the required fields have
- * their types, and the key. It accepts a subset of the valid events; all others are left to
- * `JSON.parse` and the schema, which also name errors.
+ * their types, and the fields of the record. It accepts a subset of the valid events; all others
+ * are left to `JSON.parse` and the schema, which also name errors.
  */
+import type { FastProfile, FastRouting, FieldType, LocatedFields } from './fast-profile.ts';
 import { COLON, INVALID, isDigit, jsonEnd, MINUS, stringEnd, ZERO } from './json-grammar.ts';
 import {
   BACKSLASH,
@@ -14,30 +15,6 @@ import {
   QUOTE,
   skipBlank,
 } from './json-scanner.ts';
-
-export type FieldType = 'string' | 'integer';
-
-/** Required fields of an event. */
-export type RequiredFields = Readonly<Record<string, FieldType>>;
-
-/** Requirements for the events of one destination. */
-export interface FastProfile {
-  readonly required: RequiredFields;
-  /** Name or path as in KeyField; it may be one of the required fields. Undefined = no key. */
-  readonly keyField: string | undefined;
-}
-
-/** Selects the profile of an event by the text of one of its fields. */
-export interface FastRouting {
-  /** Name or path as in KeyField. */
-  readonly field: string;
-  /** Indexes of profiles by the field's text. */
-  readonly values: ReadonlyMap<string, number>;
-  /** Index of the profile of events without the field; undefined = left to the slow path. */
-  readonly absent: number | undefined;
-  /** Index for all other texts; undefined = left to the slow path. */
-  readonly unknown: number | undefined;
-}
 
 /** Forms of the value of a field in the current object. */
 const ABSENT = 0;
@@ -66,6 +43,14 @@ interface Location {
 interface Profile {
   readonly required: readonly Requirement[];
   readonly key: Location | undefined;
+  readonly record: RecordLocations | undefined;
+}
+
+interface RecordLocations {
+  readonly id: Location | undefined;
+  readonly time: Location | undefined;
+  readonly timeForm: number;
+  readonly trace: Location | undefined;
 }
 
 interface RoutingValue {
@@ -73,9 +58,18 @@ interface RoutingValue {
   readonly profile: number;
 }
 
+const NO_FIELDS: RecordLocations = {
+  id: undefined,
+  time: undefined,
+  timeForm: 0,
+  trace: undefined,
+};
+
 /** Maximum digits of integers that are all exact doubles. */
 const INTEGER_DIGITS_MAX = 15;
 const NONE = -1;
+/** Length of a field that is left to the slow path. */
+const UNDECIDED = -2;
 
 export class FastValidator {
   /** Names of the located fields. */
@@ -89,9 +83,20 @@ export class FastValidator {
   readonly #routing: FastRouting | undefined;
   readonly #routeBy: Location | undefined;
   readonly #values: readonly RoutingValue[];
-  #profile = 0;
-  #keyStart = 0;
-  #keyBytes = NONE;
+  /** Some profile has {@link RecordFields}. */
+  readonly locatesRecordFields: boolean;
+  /** Overwritten by each call of {@link objectEnd}. */
+  readonly located: LocatedFields = {
+    profile: 0,
+    keyStart: 0,
+    keyBytes: NONE,
+    idStart: 0,
+    idBytes: NONE,
+    timeStart: 0,
+    timeBytes: NONE,
+    traceStart: 0,
+    traceBytes: NONE,
+  };
 
   /**
    * @param profiles one per destination; undefined = its events are left to the slow path
@@ -103,7 +108,7 @@ export class FastValidator {
       if (!names.includes(name)) names.push(name);
       return names.indexOf(name);
     };
-    const locate = (path: string) => {
+    const locate = (path: string): Location => {
       const head = path.split('.')[0]!;
       return { field: indexOf(path), head: head === path ? NONE : indexOf(head) };
     };
@@ -112,9 +117,17 @@ export class FastValidator {
       const required = Object.entries(profile.required).map(([name, type]) => {
         return { field: indexOf(name), forms: FORMS[type] };
       });
-      const key = profile.keyField === undefined ? undefined : locate(profile.keyField);
-      return { required, key };
+      const { keyField, recordFields: fields } = profile;
+      const key = keyField === undefined ? undefined : locate(keyField);
+      const record = fields && {
+        id: fields.id === undefined ? undefined : locate(fields.id),
+        time: fields.time === undefined ? undefined : locate(fields.time),
+        timeForm: fields.isTimeText ? PLAIN : INTEGER,
+        trace: fields.trace === undefined ? undefined : locate(fields.trace),
+      };
+      return { required, key, record };
     });
+    this.locatesRecordFields = profiles.some((profile) => profile?.recordFields !== undefined);
     this.#routing = routing;
     this.#routeBy = routing && locate(routing.field);
     this.#values = [...(routing?.values ?? [])].map(([text, profile]) => {
@@ -126,21 +139,9 @@ export class FastValidator {
     this.#ends = new Int32Array(names.length);
   }
 
-  /** Index of the profile of the object accepted last. */
-  get profile(): number {
-    return this.#profile;
-  }
-  /** Start of its key. */
-  get keyStart(): number {
-    return this.#keyStart;
-  }
-  /** Length of its key; -1 = no key. */
-  get keyBytes(): number {
-    return this.#keyBytes;
-  }
-
   /**
-   * Returns the offset after the object at `start` if it is accepted, otherwise {@link INVALID}.
+   * Returns the offset after the object at `start` if it is accepted, otherwise {@link INVALID};
+   * {@link located} then describes it.
    * `bytes` must be UTF-8; `end` is as in {@link jsonEnd}.
    * @param maxDepth maximum nesting of arrays and objects, counting the object itself
    */
@@ -197,7 +198,7 @@ export class FastValidator {
     return end;
   }
 
-  /** Selects the profile, and finds the key. @returns whether the located fields satisfy it */
+  /** Selects the profile, and finds the fields of the record. @returns whether the located fields satisfy it */
   #accepts(bytes: Buffer): boolean {
     const routing = this.#routing;
     const index = routing === undefined ? 0 : this.#route(bytes, routing);
@@ -207,13 +208,15 @@ export class FastValidator {
     for (const { field, forms: accepted } of profile.required) {
       if ((forms[field]! & accepted) === 0) return false;
     }
-    this.#profile = index!;
-    return this.#findKey(bytes, profile.key);
+    this.located.profile = index!;
+    if (!this.#findKey(bytes, profile.key)) return false;
+    return !this.locatesRecordFields || this.#findRecordFields(profile.record ?? NO_FIELDS);
   }
 
   /** @returns false = the key is left to the slow path */
   #findKey(bytes: Buffer, key: Location | undefined): boolean {
-    this.#keyBytes = NONE;
+    const { located } = this;
+    located.keyBytes = NONE;
     if (key === undefined) return true;
     const { field, head } = key;
     const form = this.#forms[field];
@@ -223,9 +226,32 @@ export class FastValidator {
     const start = this.#starts[field]!;
     // The key of -0 is 0.
     if (form === INTEGER && bytes[start] === MINUS && bytes[start + 1] === ZERO) return false;
-    this.#keyStart = start;
-    this.#keyBytes = this.#ends[field]! - start;
+    located.keyStart = start;
+    located.keyBytes = this.#ends[field]! - start;
     return true;
+  }
+
+  /** @returns false = one of them is left to the slow path */
+  #findRecordFields({ id, time, timeForm, trace }: RecordLocations): boolean {
+    const { located } = this;
+    const starts = this.#starts;
+    located.idBytes = this.#lengthOf(id, PLAIN);
+    located.timeBytes = this.#lengthOf(time, timeForm);
+    located.traceBytes = this.#lengthOf(trace, PLAIN);
+    if (id !== undefined) located.idStart = starts[id.field]!;
+    if (time !== undefined) located.timeStart = starts[time.field]!;
+    if (trace !== undefined) located.traceStart = starts[trace.field]!;
+    return Math.min(located.idBytes, located.timeBytes, located.traceBytes) !== UNDECIDED;
+  }
+
+  /** Returns the length of a field; -1 = absent, or of another form than `wanted`; UNDECIDED. */
+  #lengthOf(location: Location | undefined, wanted: number): number {
+    if (location === undefined) return NONE;
+    const { field, head } = location;
+    if (head !== NONE && this.#forms[head] === OTHER) return UNDECIDED;
+    const form = this.#forms[field];
+    if (form === wanted) return this.#ends[field]! - this.#starts[field]!;
+    return form === ESCAPED || form === OTHER ? UNDECIDED : NONE;
   }
 
   /** Returns the index of the profile; undefined = left to the slow path. */

@@ -6,6 +6,7 @@ import type { DecodeBounds, EventSink } from '../event-sink.ts';
 import { emitText, rejectCount } from './emit.ts';
 import { continueWalk, INVALID, PAUSED, startWalk } from './json-grammar.ts';
 import { CLOSE_BRACKET, COMMA, skipBlank } from './json-scanner.ts';
+import { isValidated, restoreFields, SPAN_FIELDS, saveUndecided, saveValidated } from './spans.ts';
 
 /** Yields the number of events of each slice, including rejected ones. */
 export type Slices = Generator<number, void>;
@@ -15,11 +16,6 @@ export interface Slice {
   readonly sliceBytes: number;
   readonly sliceEvents: number;
 }
-
-/** Fields per event between the passes: start, end, start and length of the key, profile. */
-const SPAN_FIELDS = 5;
-/** In place of the key's length: not accepted by the fast validator. */
-const NOT_VALIDATED = -2;
 
 /**
  * Decodes an array.
@@ -79,12 +75,8 @@ function* findEvents(
         return rejectSyntax(sink, `in event ${events}, which begins at byte ${start}`);
     }
     if (events < maxEvents) {
-      const span = events * SPAN_FIELDS;
-      spans[span] = start;
-      spans[span + 1] = end;
-      spans[span + 2] = isValid ? fastValidator!.keyStart : 0;
-      spans[span + 3] = isValid ? fastValidator!.keyBytes : NOT_VALIDATED;
-      spans[span + 4] = isValid ? fastValidator!.profile : 0;
+      if (isValid) saveValidated(spans, events, start, end, fastValidator!);
+      else saveUndecided(spans, events, start, end);
     }
     events++;
     at = skipBlank(bytes, end);
@@ -106,16 +98,18 @@ function* emitEvents(
   sink: EventSink,
   { sliceBytes, sliceEvents }: Slice,
 ): Slices {
+  const { fastValidator } = sink;
   let [before, from] = [0, 0];
   for (let index = 0; index < events; index++) {
     const span = index * SPAN_FIELDS;
-    const [start, end, keyBytes] = [spans[span]!, spans[span + 1]!, spans[span + 3]!];
+    const [start, end] = [spans[span]!, spans[span + 1]!];
     if (start - from >= sliceBytes || index - before >= sliceEvents) {
       yield index - before;
       [before, from] = [index, start];
     }
-    if (keyBytes !== NOT_VALIDATED) {
-      sink.validEvent(index, bytes, start, end, spans[span + 2]!, keyBytes, spans[span + 4]!);
+    if (isValidated(spans, index)) {
+      restoreFields(spans, index, fastValidator!);
+      sink.validEvent(index, bytes, start, end, fastValidator!.located);
     } else emitText(index, bytes, start, end, bounds, sink);
   }
   yield events - before;

@@ -176,8 +176,7 @@ export class LineDecoder {
     } else if (!this.#utf8 && !isUtf8(bytes.subarray(start, end))) {
       sink.rejectEvent(index, 'invalid_utf8', encodingMessage(bytes, start));
     } else if (fastValidator?.objectEnd(bytes, start, end, maxDepth) === end) {
-      const { keyStart, keyBytes, profile } = fastValidator;
-      sink.validEvent(index, bytes, start, end, keyStart, keyBytes, profile);
+      sink.validEvent(index, bytes, start, end, fastValidator.located);
     } else if (nestsDeeper(bytes, start, end, maxDepth)) {
       if (isJson(bytes, start, end)) emitText(index, bytes, start, end, this.#bounds, sink);
       else sink.rejectEvent(index, 'invalid_json', jsonMessage(bytes, start));

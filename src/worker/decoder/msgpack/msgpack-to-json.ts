@@ -49,6 +49,10 @@ export class MsgpackToJson {
   #problem: string | undefined;
   /** End of each line of JSON, without its line feed. */
   readonly ends: number[] = [];
+  /** End of each event in the frame; it begins where the one before ends. */
+  readonly sentEnds: number[] = [];
+  /** Start of the first event in the frame. */
+  firstStart = 0;
 
   /** Starts a frame, to be converted by {@link advance}. */
   begin(bytes: Buffer): void {
@@ -59,11 +63,13 @@ export class MsgpackToJson {
     this.#parents.length = 0;
     this.#problem = undefined;
     this.ends.length = 0;
+    this.sentEnds.length = 0;
     const most = bytes.length * GROWTH_MAX;
     if (most > this.#json.length) this.#json = Buffer.allocUnsafeSlow(most);
     this.#events = 1;
     if (KINDS[bytes[0] ?? 0] === KIND.array) this.#beginArray();
     this.#left = this.#events;
+    this.firstStart = this.#at;
   }
 
   /** Reads the head of the outer array, which is not written: its elements are the events. */
@@ -200,6 +206,7 @@ export class MsgpackToJson {
     }
     if (this.#parents.length === 0) {
       this.ends.push(end);
+      this.sentEnds.push(at);
       this.#json[end++] = LINE_FEED;
     } else this.#json[end++] = this.#isMap && (this.#left & 1) === 1 ? COLON : COMMA;
     this.#out = end;

@@ -19,6 +19,7 @@ export function decodeMsgpack(bytes: Buffer, bounds: DecodeBounds, sink: EventSi
   if (shared.problem !== undefined) return rejectAll(shared.problem, sink);
   let start = 0;
   for (const [index, end] of shared.ends.entries()) {
+    if (sink.keepsSent) announceSent(index, bytes, shared, sink);
     emitLine(index, shared.json, start, end, bounds, sink);
     start = end + 1;
   }
@@ -43,11 +44,23 @@ export const sliceMsgpack: SlicedDecoder = function* (bytes, bounds, sink, slice
       yield index - before;
       [from, before] = [start, index];
     }
+    if (sink.keepsSent) announceSent(index, bytes, converter, sink);
     emitLine(index, converter.json, start, end, bounds, sink);
     start = end + 1;
   }
   yield converter.ends.length - before;
 };
+
+/** Announces the bytes of an event in the frame. */
+function announceSent(
+  index: number,
+  bytes: Buffer,
+  { sentEnds, firstStart }: MsgpackToJson,
+  sink: EventSink,
+): void {
+  const start = index === 0 ? firstStart : sentEnds[index - 1]!;
+  sink.sentAs?.(bytes, start, sentEnds[index]!);
+}
 
 /** Whether the frame declares too many events; it is then rejected without being decoded. */
 function exceedsEvents({ problem, events }: MsgpackToJson, { maxEvents }: DecodeBounds): boolean {
@@ -71,7 +84,6 @@ function emitLine(
   const { fastValidator } = sink;
   const isShort = end - start <= bounds.maxEventBytes;
   if (isShort && fastValidator?.objectEnd(json, start, end, bounds.maxDepth) === end) {
-    const { keyStart, keyBytes, profile } = fastValidator;
-    sink.validEvent(index, json, start, end, keyStart, keyBytes, profile);
+    sink.validEvent(index, json, start, end, fastValidator.located);
   } else emitText(index, json, start, end, bounds, sink);
 }

@@ -5,13 +5,14 @@ import { type Counters, cell, cells, histogram } from '../../../metrics/counters
 import type { OwnerIdentity } from '../../accumulator/batch.ts';
 import type { Budget } from '../../accumulator/budget.ts';
 import type { Acknowledger } from '../../acknowledger/acknowledger.ts';
-import { HttpReply } from '../../acknowledger/http-reply.ts';
+import { type EventsResponse, HttpReply } from '../../acknowledger/http-reply.ts';
 import { type Buckets, charge, isInDebt } from '../../admission/token-bucket.ts';
 import type { DecodeBounds } from '../../decoder/event-sink.ts';
 import type { FrameProgress } from '../../intake/frame-progress.ts';
 import type { Intake } from '../../intake/intake.ts';
 import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
+import type { Provenance } from '../../streams/provenance.ts';
 import type { Route } from '../../streams/route.ts';
 import { rethrowAssertion } from '../fault-containment.ts';
 import { Fifo, type Slicer } from '../slicer.ts';
@@ -53,6 +54,7 @@ export interface ReceivedBody {
   readonly media: MediaType;
   readonly encoding: Encoding | 'identity';
   readonly route: Route;
+  readonly provenance: Provenance;
   /** Rate limits of its sender; undefined = none. */
   readonly buckets: Buckets | undefined;
   readonly identity: OwnerIdentity;
@@ -228,7 +230,7 @@ export class BodyDecoder {
         if (reply === undefined) body.allocation.pin();
         // The intake has served other frames since the last slice.
         reply ??= this.#begin(body);
-        if (progress !== undefined) intake.resume(reply, FRAME, body.route, body.buckets, progress);
+        if (progress !== undefined) this.#resume(body, reply, progress);
         const slice = slices.next();
         progress = intake.progress;
         if (!slice.done) {
@@ -279,11 +281,20 @@ export class BodyDecoder {
     this.#end(body, reply, body.receivedBytes);
   }
 
+  #resume(
+    { route, buckets, provenance }: PendingBody,
+    reply: HttpReply,
+    from: FrameProgress,
+  ): void {
+    this.#options.intake.resume(reply, FRAME, route, buckets, provenance, from);
+  }
+
   #begin(body: PendingBody): HttpReply {
-    const { receivedBytes, route, buckets, identity, response, completeAtMs } = body;
+    const { receivedBytes, route, buckets, identity, response, completeAtMs, provenance } = body;
     const { intake, budget, counters } = this.#options;
-    const reply = new HttpReply(identity, budget, (content) => response.respond(content));
-    intake.begin(reply, FRAME, route, false, buckets, completeAtMs);
+    const respond = (content: EventsResponse) => response.respond(content);
+    const reply = new HttpReply(identity, budget, respond, provenance.facts['request-id']);
+    intake.begin(reply, FRAME, route, false, buckets, completeAtMs, provenance);
     counters.add(RECEIVED_BYTES, receivedBytes);
     if (identity.keyCells >= 0) counters.add(KEY_BYTES + identity.keyCells, receivedBytes);
     return reply;
@@ -306,7 +317,7 @@ export class BodyDecoder {
 
 /** Field by field: with spread objects, the memory of a request stays in use until a full GC. */
 function pendingBody(
-  { bytes, media, encoding, route, buckets, identity, sender }: ReceivedBody,
+  { bytes, media, encoding, route, provenance, buckets, identity, sender }: ReceivedBody,
   receivedBytes: number,
   response: PendingResponse,
 ): PendingBody {
@@ -316,6 +327,7 @@ function pendingBody(
     media,
     encoding,
     route,
+    provenance,
     buckets,
     identity,
     sender,

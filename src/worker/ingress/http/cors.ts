@@ -10,7 +10,7 @@ const NO_HEADERS: Headers = {};
 const VARY_ORIGIN: Headers = { Vary: 'Origin' };
 
 /**
- * Allows the page of a permitted origin ('' = none) to read a response and its Retry-After. Origins
+ * Allows the page of a permitted origin ('' = none) to read a response, its Retry-After and its id. Origins
  * listed by name may send with credentials: `sendBeacon` always does, and its browser requires this
  * header for a JSON Blob. With `*`, any page could act as the user of a proxy that accepts cookies.
  */
@@ -20,12 +20,12 @@ export function corsHeaders(origin: string, trust: Trust): Headers {
   return {
     'Access-Control-Allow-Origin': origin,
     ...(trust === 'named' && { 'Access-Control-Allow-Credentials': 'true' }),
-    'Access-Control-Expose-Headers': 'Retry-After',
+    'Access-Control-Expose-Headers': 'Retry-After, X-Request-Id',
     ...VARY_ORIGIN,
   };
 }
 
-const REQUEST_HEADERS = 'Authorization, Content-Encoding, Content-Type';
+const REQUEST_HEADERS = 'Authorization, Content-Encoding, Content-Type, Forebay-Resent';
 
 /**
  * Headers that tracing libraries add to each request of a page: W3C Trace Context and Baggage,

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { LIMITS } from '../../../config/limits.ts';
 import type { Readiness } from '../../../ipc.ts';
 import { cells } from '../../../metrics/counters.ts';
-import { pageFile } from '../../../page/page.ts';
 import type { Authenticator } from '../../admission/authenticator.ts';
 import type { ConnectionAdmission } from '../../admission/connections.ts';
 import { mergeBuckets } from '../../admission/token-bucket.ts';
@@ -18,6 +17,7 @@ import {
   type Unauthorized,
   unauthorizedResponse,
 } from '../authorize.ts';
+import { FactReader, provenanceOf, resentBody } from '../client-facts.ts';
 import { closeAfterError } from '../fault-containment.ts';
 import { EVENTS_PATH, isUnder, WEB_SOCKET_PATH } from '../paths.ts';
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts';
@@ -29,13 +29,13 @@ import { corsHeaders, preflightHeaders } from './cors.ts';
 import { DeferredBody } from './deferred-body.ts';
 import { continueRequest, expectationOf } from './expectation.ts';
 import { hasBody, markClosing } from './framing.ts';
+import { getResponse } from './get-response.ts';
 import { PAGE_PATH, type PageSettings, pageResponse } from './page-response.ts';
 import { PendingResponse } from './pending-response.ts';
 import {
   countRejected,
   errorResponse,
   inputMemoryResponse,
-  jsonBody,
   memoryLimitResponse,
   type ResponseContent,
   requestError,
@@ -65,6 +65,7 @@ export class HttpHandler {
   readonly #paused: PausedBodies;
   readonly #timeouts: BodyTimeouts;
   readonly #decoder: BodyDecoder;
+  readonly #facts: FactReader;
   /** Bodies that are incomplete or unanswered. */
   #unanswered = 0;
   #draining = false;
@@ -74,6 +75,7 @@ export class HttpHandler {
     this.#paused = new PausedBodies(options.budget, options.turn);
     this.#timeouts = new BodyTimeouts(options.minBodyBytesPerSecond);
     this.#decoder = new BodyDecoder(options);
+    this.#facts = new FactReader(options.admission);
   }
 
   /** A request of a connected client is unanswered. */
@@ -120,7 +122,7 @@ export class HttpHandler {
       return this.#handlePage(response, request, method === 'HEAD');
     }
     const isWebSocket = this.#options.streams.areDeclared && isUnder(WEB_SOCKET_PATH, path);
-    const content = this.#getResponse(isWebSocket ? WEB_SOCKET_PATH : path);
+    const content = getResponse(isWebSocket ? WEB_SOCKET_PATH : path, this.#options.readiness);
     if (method === 'GET' || method === 'HEAD' || content.status === 404) {
       if (content.status === 426) this.#options.counters.add(NOT_UPGRADED);
       return this.#respond(response, request, content);
@@ -150,29 +152,6 @@ export class HttpHandler {
       },
       (error) => closeAfterError(response, log, error),
     );
-  }
-
-  #getResponse(path: string): ResponseContent {
-    switch (path) {
-      // For methods other than GET and HEAD: the path exists, but does not allow them.
-      case PAGE_PATH:
-        return { status: 200, body: '' };
-      case '/livez':
-        return { status: 200, body: jsonBody({ alive: true }) };
-      case '/readyz': {
-        const readiness = this.#options.readiness();
-        return { status: readiness.ready ? 200 : 503, body: jsonBody(readiness) };
-      }
-      case WEB_SOCKET_PATH: {
-        const headers = { Upgrade: 'websocket', Connection: 'Upgrade' };
-        return errorResponse(426, 'bad_request', 'this path requires a WebSocket upgrade', headers);
-      }
-      default: {
-        const file = pageFile(path);
-        if (file === undefined) return requestError('not_found');
-        return { status: 200, ...file };
-      }
-    }
   }
 
   /** Returns whether a response closes its connection: draining, or too many of its address. */
@@ -206,13 +185,22 @@ export class HttpHandler {
       const headers = { Allow: ALLOW.events, ...preflightHeaders(origin, trust, requested) };
       return this.#respond(response, request, this.#optionsResponse(headers));
     }
-    const headers = corsHeaders(origin, trust);
+    const cors = corsHeaders(origin, trust);
+    const names = this.#options.streams.table.headers;
+    const facts = this.#facts.read(names, 'http', response, request);
+    const requestId = facts?.['request-id'];
+    const headers = requestId === undefined ? cors : { ...cors, 'X-Request-Id': requestId };
     if (method !== 'POST') {
       const content = requestError('method_not_allowed', { Allow: ALLOW.events });
       return this.#respond(response, request, content, headers);
     }
     if (trust === 'none') {
       return this.#respond(response, request, requestError('forbidden_origin'), headers);
+    }
+    const resent = resentBody(request);
+    if (resent === undefined) {
+      const content = errorResponse(400, 'bad_request', 'Forebay-Resent must be 0 or 1');
+      return this.#respond(response, request, content, headers);
     }
     const auth = authorizeRequest(this.#options.authenticator, this.#options.streams, request);
     if (typeof auth === 'string') {
@@ -267,7 +255,8 @@ export class HttpHandler {
       const { route, identity } = authorized;
       const buckets = mergeBuckets(admission.bucketsOf(addressKey), identity.buckets);
       const sender = identity.name === '' ? addressKey : `key ${identity.name}`;
-      return { bytes, media, encoding, route, buckets, identity, sender };
+      const provenance = provenanceOf({ facts, resent }, identity);
+      return { bytes, media, encoding, route, provenance, buckets, identity, sender };
     };
     readBody(deferred ?? response, this.#paused, this.#timeouts, this.#options.inputMemory, {
       isPressed: () => (authorized?.route.buffer ?? this.#options.budget).underPressure,

@@ -105,10 +105,15 @@ export interface HttpResponse extends AcceptedConnection {
 }
 
 export interface HttpRequest {
-  /** Value of the first header of this lower-case name; '' when absent. */
+  /**
+   * Value of the first header of this lower-case name; '' when absent. Bytes that are not UTF-8 are
+   * replaced by U+FFFD.
+   */
   getHeader(name: string): string;
   /** The path, without the query. */
   getUrl(): string;
+  /** The query without `?`, as sent; '' when absent. */
+  getQuery(): string;
   /** The method as sent by the client: methods are case-sensitive. */
   getCaseSensitiveMethod(): string;
   /** Visits all headers in order, including repeated ones; names in lower case. */

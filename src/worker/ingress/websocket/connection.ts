@@ -3,15 +3,20 @@ import { LIMITS } from '../../../config/limits.ts';
 import type { CloseReason } from '../../../metrics/labels.ts';
 import type { Owner } from '../../accumulator/batch.ts';
 import type { AckStream } from '../../acknowledger/ack-stream.ts';
+import { PLAIN, plainOwner } from '../../acknowledger/acknowledger.ts';
 import type { AddressKey } from '../../admission/address.ts';
 import type { Identity } from '../../admission/identity.ts';
-import type { Buckets } from '../../admission/token-bucket.ts';
+import { type Buckets, mergeBuckets } from '../../admission/token-bucket.ts';
+import { Inflow } from '../../overload/flood.ts';
 import type { Allocation } from '../../overload/input-memory.ts';
 import type { Route } from '../../streams/route.ts';
 import type { Sender } from '../../streams/stream.ts';
+import type { Authorized } from '../authorize.ts';
+import { provenanceOf } from '../client-facts.ts';
 import type { WebSocket } from '../transport/transport.ts';
 import type { FrameSource } from './frames.ts';
 import type { Goaway } from './goaway.ts';
+import type { Handshake } from './upgrades.ts';
 
 /** User data of each connection in uWebSockets.js. */
 export interface Connection extends FrameSource {
@@ -47,6 +52,46 @@ export interface Connection extends FrameSource {
   /** Approximate time of the last one, or of the open. */
   lastMessageAtMs: number;
 }
+
+/**
+ * Returns the state of a new connection.
+ * @param ownBuckets rate limits of the connection and its address
+ * @param maxAgeAtMs see {@link Connection}
+ */
+export function newConnection(
+  { acknowledged, addressKey, streamName, origin, client }: Handshake,
+  { identity, route }: Authorized,
+  ownBuckets: Buckets,
+  maxAgeAtMs: number,
+): Connection {
+  return {
+    acknowledged,
+    identity,
+    addressKey,
+    streamName,
+    sender: { identity, origin, plain: !acknowledged },
+    routedStreams: identity.streams,
+    route,
+    provenance: provenanceOf(client, identity),
+    ownBuckets,
+    buckets: mergeBuckets(ownBuckets, identity.buckets),
+    keyBuckets: identity.buckets,
+    ackStream: undefined,
+    // Replaced by the ack stream of an acknowledged client when the connection opens.
+    owner: acknowledged ? PLAIN : plainOwner(identity),
+    endReason: undefined,
+    goaway: undefined,
+    maxAgeAtMs,
+    hasMessage: false,
+    lastMessageAtMs: performance.now(),
+    inflow: new Inflow(),
+    queue: undefined,
+    partial: undefined,
+    terminate: () => {},
+    endFlooding: () => {},
+  };
+}
+
 /**
  * Returns up to `max` open connections that may hold a partial message: first those that have never
  * completed one, then those that have completed none for `LIMITS.silentMs`; each in order of

@@ -15,6 +15,7 @@ import type { Intake } from '../../intake/intake.ts';
 import type { Inflow } from '../../overload/flood.ts';
 import type { InputMemory } from '../../overload/input-memory.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
+import type { Provenance } from '../../streams/provenance.ts';
 import type { Route } from '../../streams/route.ts';
 import { rethrowAssertion } from '../fault-containment.ts';
 import type { Slicer } from '../slicer.ts';
@@ -44,6 +45,7 @@ export interface FrameSource {
   readonly ackStream: AckStream | undefined;
   readonly owner: Owner;
   readonly route: Route;
+  readonly provenance: Provenance;
   readonly buckets: Buckets | undefined;
   readonly goaway: Goaway | undefined;
   readonly inflow: Inflow;
@@ -187,7 +189,8 @@ export class Frames {
     const { keyCells } = source.owner.identity;
     counters.add(RECEIVED_BYTES, bytes.length);
     if (keyCells >= 0) counters.add(KEY_BYTES + keyCells, bytes.length);
-    intake.begin(source.owner, number, route, tooLate, source.buckets, arrivedMs);
+    const { owner, buckets, provenance } = source;
+    intake.begin(owner, number, route, tooLate, buckets, arrivedMs, provenance);
     intake.countReceived(intake.rejectIfInDebt() ? 1 : this.#decodeOrReject(bytes, isBinary));
     intake.end(bytes.length);
     if (++this.#uncounted === LIMITS.decodeSample) {

@@ -18,6 +18,7 @@ import {
   resolveUnlessAborted,
   unauthorizedResponse,
 } from '../authorize.ts';
+import { type ClientFacts, FactReader, resentEvents } from '../client-facts.ts';
 import { closeAfterError } from '../fault-containment.ts';
 import { expectationOf } from '../http/expectation.ts';
 import { handshakeFault, markClosing } from '../http/framing.ts';
@@ -59,6 +60,7 @@ export interface Handshake {
   readonly streamName: string | undefined;
   /** Origin of its page; '' = none was sent. */
   readonly origin: string;
+  readonly client: ClientFacts;
   readonly context: object;
 }
 
@@ -77,6 +79,7 @@ type Accept = (response: HttpResponse, handshake: Handshake, sender: Authorized)
 export class Upgrades {
   readonly #options: UpgradeOptions;
   readonly #accept: Accept;
+  readonly #facts: FactReader;
   /** Handshakes that wait for authentication or for another turn. */
   #pending = 0;
   /** Handshakes decided in this turn, and those that wait for another one. */
@@ -88,6 +91,7 @@ export class Upgrades {
   constructor(options: UpgradeOptions, accept: Accept) {
     this.#options = options;
     this.#accept = accept;
+    this.#facts = new FactReader(options.admission);
   }
 
   /** A handshake waits for authentication or for another turn. */
@@ -134,6 +138,11 @@ export class Upgrades {
     if (originTrust(authenticator, request) === 'none') {
       return this.#reject(response, 'forbidden_origin', requestError('forbidden_origin'));
     }
+    const resent = resentEvents(request);
+    if (resent === undefined) {
+      const content = errorResponse(400, 'bad_request', 'resent must be one number of events');
+      return this.#reject(response, 'bad_request', content);
+    }
     const addressKey = admission.limitKeyOf(response, request);
     if (this.#rejectIfFull(response, addressKey)) return;
     const requested = request.getHeader('sec-websocket-protocol').split(',');
@@ -142,7 +151,17 @@ export class Upgrades {
     const webSocketKey = request.getHeader('sec-websocket-key');
     const streamName = streamNameIn(WEB_SOCKET_PATH, request.getUrl());
     const origin = request.getHeader('origin');
-    const handshake = { acknowledged, webSocketKey, addressKey, streamName, origin, context };
+    const facts = this.#facts.read(streams.table.headers, 'ws', response, request);
+    const client = { facts, resent };
+    const handshake = {
+      acknowledged,
+      webSocketKey,
+      addressKey,
+      streamName,
+      origin,
+      client,
+      context,
+    };
     const isOpen = streams.table.isOpen(streamName);
     const auth = authenticateHandshake(authenticator, request, names, isOpen);
     if (!(auth instanceof Promise) && this.#fitsTurn()) {

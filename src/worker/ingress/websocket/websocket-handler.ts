@@ -6,12 +6,11 @@
 import { LIMITS } from '../../../config/limits.ts';
 import { cells } from '../../../metrics/counters.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../../metrics/labels.ts';
-import { type Acknowledger, PLAIN, plainOwner } from '../../acknowledger/acknowledger.ts';
+import type { Acknowledger } from '../../acknowledger/acknowledger.ts';
 import { mergeBuckets, type Rate, TokenBucket } from '../../admission/token-bucket.ts';
-import { Inflow } from '../../overload/flood.ts';
 import type { Authorized } from '../authorize.ts';
 import type { WebSocket, WebSocketBehavior } from '../transport/transport.ts';
-import { type Connection, closeReason, longestSilent } from './connection.ts';
+import { type Connection, closeReason, longestSilent, newConnection } from './connection.ts';
 import { Frames, type FramesOptions } from './frames.ts';
 import { GOAWAY_PING, Goaway, type GoawayReason, goawayText, randomAge } from './goaway.ts';
 import { SlowConsumers } from './slow-consumers.ts';
@@ -216,38 +215,11 @@ export class WebSocketHandler {
     for (const socket of [...this.#sockets]) this.#end(socket, 1012, 'restart');
   }
 
-  #connection(
-    { acknowledged, addressKey, streamName, origin }: Handshake,
-    { identity, route }: Authorized,
-  ): Connection {
+  #connection(handshake: Handshake, sender: Authorized): Connection {
     const { connectionRate, maxAgeMs, admission } = this.#options;
     const connectionBuckets = connectionRate ? [new TokenBucket(connectionRate)] : [];
-    const ownBuckets = [...connectionBuckets, ...admission.bucketsOf(addressKey)];
-    return {
-      acknowledged,
-      identity,
-      addressKey,
-      streamName,
-      sender: { identity, origin, plain: !acknowledged },
-      routedStreams: identity.streams,
-      route,
-      ownBuckets,
-      buckets: mergeBuckets(ownBuckets, identity.buckets),
-      keyBuckets: identity.buckets,
-      ackStream: undefined,
-      // #open replaces it with the stream of an acknowledged client.
-      owner: acknowledged ? PLAIN : plainOwner(identity),
-      endReason: undefined,
-      goaway: undefined,
-      maxAgeAtMs: performance.now() + randomAge(maxAgeMs),
-      hasMessage: false,
-      lastMessageAtMs: performance.now(),
-      inflow: new Inflow(),
-      queue: undefined,
-      partial: undefined,
-      terminate: () => {},
-      endFlooding: () => {},
-    };
+    const ownBuckets = [...connectionBuckets, ...admission.bucketsOf(handshake.addressKey)];
+    return newConnection(handshake, sender, ownBuckets, performance.now() + randomAge(maxAgeMs));
   }
 
   #open(socket: Socket): void {
@@ -268,6 +240,7 @@ export class WebSocketHandler {
       channel,
       connection.identity,
       connection.route.buffer,
+      connection.provenance.facts['request-id'],
     );
     connection.owner = connection.ackStream;
     this.#ackStreams++;

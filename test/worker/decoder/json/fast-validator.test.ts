@@ -32,7 +32,7 @@ function validateFast(
   const bytes = Buffer.from(text);
   const end = fastValidator.objectEnd(bytes, 0, bytes.length, 64);
   if (end === INVALID) return undefined;
-  const { keyStart, keyBytes } = fastValidator;
+  const { keyStart, keyBytes } = fastValidator.located;
   return {
     end,
     key: keyBytes < 0 ? undefined : bytes.toString('utf8', keyStart, keyStart + keyBytes),

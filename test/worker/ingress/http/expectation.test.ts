@@ -8,6 +8,7 @@ function expecting(...values: string[]): HttpRequest {
   return {
     getCaseSensitiveMethod: () => 'POST',
     getUrl: () => '/events',
+    getQuery: () => '',
     getHeader: (name) => (name === 'expect' ? (values[0] ?? '') : ''),
     forEach: (visit) => {
       visit('host', '100-continue');

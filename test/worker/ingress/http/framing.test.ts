@@ -10,6 +10,7 @@ function requestWith(headers: readonly Header[], method = 'POST'): HttpRequest {
   return {
     getCaseSensitiveMethod: () => method,
     getUrl: () => '/events',
+    getQuery: () => '',
     getHeader: (wanted) => headers.find(([name]) => name === wanted)?.[1] ?? '',
     forEach: (take) => {
       for (const [name, value] of headers) take(name, value);

@@ -475,7 +475,10 @@ test('a permitted page may read every response, a foreign one none; any page may
     await until(() => response.ended);
     assert.equal(response.status, status);
     assert.equal(response.headers.get('Access-Control-Allow-Origin'), page.origin, `${status}`);
-    assert.equal(response.headers.get('Access-Control-Expose-Headers'), 'Retry-After');
+    assert.equal(
+      response.headers.get('Access-Control-Expose-Headers'),
+      'Retry-After, X-Request-Id',
+    );
     assert.equal(response.headers.get('Vary'), 'Origin');
   }
   const foreign = { origin: 'https://b.example' };

@@ -5,6 +5,7 @@ import type { HttpRequest } from '../transport.ts';
 export class NodeRequest implements HttpRequest {
   readonly #method: string;
   readonly #path: string;
+  readonly #query: string;
   /** Names in lower case, and values, alternating. */
   readonly #headers: readonly string[];
 
@@ -12,7 +13,10 @@ export class NodeRequest implements HttpRequest {
     this.#method = method;
     const queryAt = url.indexOf('?');
     this.#path = queryAt < 0 ? url : url.slice(0, queryAt);
-    this.#headers = rawHeaders.map((text, index) => (index % 2 === 0 ? text.toLowerCase() : text));
+    this.#query = queryAt < 0 ? '' : url.slice(queryAt + 1);
+    this.#headers = rawHeaders.map((text, index) =>
+      index % 2 === 0 ? text.toLowerCase() : decoded(text),
+    );
   }
 
   getHeader(name: string): string {
@@ -26,6 +30,10 @@ export class NodeRequest implements HttpRequest {
     return this.#path;
   }
 
+  getQuery(): string {
+    return this.#query;
+  }
+
   getCaseSensitiveMethod(): string {
     return this.#method;
   }
@@ -35,4 +43,9 @@ export class NodeRequest implements HttpRequest {
       visit(this.#headers[index]!, this.#headers[index + 1]!);
     }
   }
+}
+
+/** Decodes a value as UTF-8, which node:http has decoded as Latin-1. */
+function decoded(value: string): string {
+  return /[\x80-\xff]/.test(value) ? Buffer.from(value, 'latin1').toString() : value;
 }

@@ -1,0 +1,141 @@
+/** Facts about the sender of a request or connection, for the headers of its records. */
+import { randomUUID } from 'node:crypto';
+import { LIMITS } from '../../config/limits.ts';
+import type { HeaderName } from '../../streams/stream-file.ts';
+import type { ConnectionAdmission } from '../admission/connections.ts';
+import type { Identity } from '../admission/identity.ts';
+import { type Facts, NO_PROVENANCE, Provenance } from '../streams/provenance.ts';
+import { isTraceparent, isTracestate } from '../streams/trace-context.ts';
+import type { HttpRequest, HttpResponse } from './transport/transport.ts';
+
+const { requestIdChars, valueBytes } = LIMITS.recordHeaders;
+const REQUEST_ID = new RegExp(`^[\\x21-\\x7e]{1,${requestIdChars}}$`);
+/** Control characters; the only one that HTTP permits in a header is the tab. */
+const CONTROL = /\p{Cc}/gu;
+/** Number of events, an exact double. */
+const COUNT = /^\d{1,15}$/;
+
+/** A sender before its authentication, as far as its records depend on it. */
+export interface ClientFacts {
+  /** Undefined = no stream states any. */
+  readonly facts: Facts | undefined;
+  /** Number of its first events that may be repeats. */
+  readonly resent: number;
+}
+
+/** Reads the values of headers that some stream's records state. */
+export class FactReader {
+  readonly #admission: ConnectionAdmission;
+
+  constructor(admission: ConnectionAdmission) {
+    this.#admission = admission;
+  }
+
+  /**
+   * Reads the facts with the names of `headers`. Call it before the handler returns.
+   * @returns undefined if there are none to read
+   */
+  read(
+    headers: ReadonlySet<HeaderName>,
+    transport: 'ws' | 'http',
+    response: HttpResponse,
+    request: HttpRequest,
+  ): Facts | undefined {
+    if (headers.size === 0) return undefined;
+    const facts: Record<string, string> = { transport };
+    for (const name of headers) {
+      const value = this.#valueOf(name, response, request);
+      if (value !== undefined && value !== '') facts[name] = value;
+    }
+    // It belongs to its traceparent.
+    if (facts.traceparent === undefined) delete facts.tracestate;
+    return facts;
+  }
+
+  #valueOf(name: HeaderName, response: HttpResponse, request: HttpRequest): string | undefined {
+    switch (name) {
+      case 'traceparent':
+        return onlyIf(valuesOf(request, name), isTraceparent);
+      case 'tracestate': {
+        const state = valuesOf(request, name).join(',');
+        return isTracestate(state) ? state : undefined;
+      }
+      case 'request-id': {
+        const isProxied = this.#admission.isProxied(response);
+        const given = isProxied ? valuesOf(request, 'x-request-id') : [];
+        return onlyIf(given, (text) => REQUEST_ID.test(text)) ?? randomUUID();
+      }
+      case 'client-ip':
+        return this.#admission.addressOf(response, request).toString();
+      case 'user-agent':
+      case 'origin':
+        return text(request.getHeader(name));
+      case 'referer':
+        return text(originOf(request.getHeader(name)));
+      default:
+        return undefined;
+    }
+  }
+}
+
+/** Returns the provenance of an authenticated sender's records. */
+export function provenanceOf({ facts, resent }: ClientFacts, { name }: Identity): Provenance {
+  if (facts === undefined && resent === 0) return NO_PROVENANCE;
+  return new Provenance(name === '' ? (facts ?? {}) : { ...facts, identity: text(name) }, resent);
+}
+
+/**
+ * Returns the number of first events of a connection that may be repeats, by `?resent=N` of its
+ * handshake; undefined = malformed.
+ */
+export function resentEvents(request: HttpRequest): number | undefined {
+  const [value = '0', ...more] = queryValues(request);
+  return more.length === 0 && COUNT.test(value) ? Number(value) : undefined;
+}
+
+/**
+ * Returns infinity if all events of a body may be repeats, by `Forebay-Resent: 1` or `?resent=1`,
+ * which a beacon can send; otherwise 0. Undefined = malformed.
+ */
+export function resentBody(request: HttpRequest): number | undefined {
+  const header = request.getHeader('forebay-resent');
+  const values = header === '' ? queryValues(request) : [header, ...queryValues(request)];
+  if (values.length === 0) return 0;
+  if (!values.every((value) => value === '0' || value === '1')) return undefined;
+  return values.includes('1') ? Number.POSITIVE_INFINITY : 0;
+}
+
+function queryValues(request: HttpRequest): string[] {
+  const query = request.getQuery();
+  return query === '' ? [] : new URLSearchParams(query).getAll('resent');
+}
+
+function valuesOf(request: HttpRequest, wanted: string): string[] {
+  const values: string[] = [];
+  request.forEach((name, value) => {
+    if (name === wanted) values.push(value);
+  });
+  return values;
+}
+
+/** Returns the only value, if it is valid. */
+function onlyIf(values: readonly string[], isValid: (text: string) => boolean): string | undefined {
+  const [value, ...more] = values;
+  return value !== undefined && more.length === 0 && isValid(value) ? value : undefined;
+}
+
+/** Returns a text without control characters, cut at a character. */
+function text(value: string): string {
+  const bytes = Buffer.from(value.replace(CONTROL, ' ').slice(0, valueBytes));
+  if (bytes.length <= valueBytes) return bytes.toString();
+  let end = valueBytes;
+  while ((bytes[end]! & 0xc0) === 0x80) end--;
+  return bytes.toString('utf8', 0, end);
+}
+
+/** Returns the origin of an address; '' = it has none. */
+function originOf(address: string): string {
+  if (!URL.canParse(address)) return '';
+  const { origin } = new URL(address);
+  return origin === 'null' ? '' : origin;
+}
