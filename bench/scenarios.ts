@@ -4,6 +4,7 @@ import { batched } from './scenarios/batched.ts';
 import { brokerKills } from './scenarios/broker-kills.ts';
 import { compression } from './scenarios/compression.ts';
 import { connections } from './scenarios/connections.ts';
+import { headers } from './scenarios/headers.ts';
 import { http1, http10, http100 } from './scenarios/http.ts';
 import { idle } from './scenarios/idle.ts';
 import { latency } from './scenarios/latency.ts';
@@ -38,6 +39,7 @@ export const SCENARIOS: readonly Scenario[] = [
   requests,
   transports,
   streams,
+  headers,
   tutorial,
   brokerKills,
 ];

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MIB } from '../../src/config/limits.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
+import type { HeaderName } from '../../src/streams/stream-file.ts';
 import type { GatewayOptions } from '../../testing/gateway.ts';
 import { createTopic, deleteTopic, eachRecord } from '../../testing/topic.ts';
 import { LoadClient } from '../load/client.ts';
@@ -42,6 +43,8 @@ export interface GatewaySpec {
   readonly partitions?: number;
   /** Number of streams, each with its own topic and without schema; default: no stream file. */
   readonly streams?: number;
+  /** Record headers of all streams; default: none. */
+  readonly headers?: readonly HeaderName[];
   /** Its processes run on any core. */
   readonly anywhere?: boolean;
   /** Its events are not ordered. */
@@ -84,10 +87,10 @@ export class Lab {
 
   /** Starts a gateway on a new topic, its workers on their core. */
   async gateway(spec: GatewaySpec = {}): Promise<GatewayTarget> {
-    const { name = 'gateway', env = {}, partitions, streams, anywhere, unordered } = spec;
+    const { name = 'gateway', env = {}, partitions, streams, headers, anywhere, unordered } = spec;
     const { brokers, places } = this.bench;
     const topic = `bench-${randomUUID().slice(0, 13)}`;
-    const file = streams === undefined ? undefined : this.#streamFile(topic, streams);
+    const file = streams === undefined ? undefined : this.#streamFile(topic, streams, headers);
     const topics = file?.topics ?? [topic];
     this.#topics.push(...topics);
     const declared = file && { FOREBAY_STREAMS_FILE: file.path };
@@ -111,14 +114,18 @@ export class Lab {
   }
 
   /** Writes a stream file. @returns its path, and the topics of its streams */
-  #streamFile(topic: string, count: number): { path: string; topics: string[] } {
+  #streamFile(
+    topic: string,
+    count: number,
+    headers: readonly HeaderName[] = [],
+  ): { path: string; topics: string[] } {
     const folder = mkdtempSync(join(tmpdir(), 'forebay-bench-'));
     this.#folders.push(folder);
     const names = Array.from({ length: count }, (_, index) => streamName(index));
     const streams = names.map((name) => [name, { topic: `${topic}.${name}`, create: {} }] as const);
     const key = { field: SETTINGS.keyField.defaultValue() };
     const path = join(folder, 'streams.json');
-    const file = { version: 1, defaults: { key }, streams: Object.fromEntries(streams) };
+    const file = { version: 1, defaults: { key, headers }, streams: Object.fromEntries(streams) };
     writeFileSync(path, JSON.stringify(file));
     return { path, topics: streams.map(([, spec]) => spec.topic) };
   }

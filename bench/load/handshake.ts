@@ -10,6 +10,10 @@ const HEAD = [
   'Sec-WebSocket-Version: 13',
   `Sec-WebSocket-Key: ${KEY}`,
   'Sec-WebSocket-Protocol: forebay.v1',
+  'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0',
+  'Referer: https://shop.example/cart',
+  'traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  'tracestate: vendor=t61rcWkgMzE',
   '\r\n',
 ].join('\r\n');
 const END = '\r\n\r\n';

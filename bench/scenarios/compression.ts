@@ -39,7 +39,8 @@ export const compression: Scenario = {
     }),
 };
 
-function isHere(name: (typeof CODECS)[number]): boolean {
+/** Whether this version of Node.js has a codec. */
+export function isHere(name: (typeof CODECS)[number]): boolean {
   try {
     loadCodec(name);
     return true;

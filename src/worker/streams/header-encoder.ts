@@ -137,7 +137,7 @@ export class HeaderEncoder implements EncodedHeaders {
       count++;
       from = facts.traceBytes;
     } else count += facts.traceHeaders;
-    at += facts.bytes.copy(target, at, from);
+    if (facts.bytes.length > from) at += facts.bytes.copy(target, at, from);
     count += facts.headers;
     if (!isTimed) {
       at = writeBytes(target, at, ARRIVAL);
