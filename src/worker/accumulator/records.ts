@@ -111,6 +111,10 @@ export function writeRecord(
   const isAll = start === 0 && end === source.length;
   target.set(isAll ? source : source.subarray(start, end), next);
   next += end - start;
+  if (headers === NO_HEADERS) {
+    target[next++] = 0;
+    return next;
+  }
   const { bytes, length } = headers;
   if (length > SHORT_BYTES) return next + bytes.copy(target, next, 0, length);
   for (let index = 0; index < length; index++) target[next++] = bytes[index]!;
