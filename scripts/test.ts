@@ -93,11 +93,13 @@ async function runTests(files: string[], kafka: SharedKafka | undefined): Promis
   setMaxListeners(files.length + 1, aborting.signal);
   // This process must outlive the tests, to stop Kafka.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => aborting.abort());
-  // Test processes inherit the arguments of this one.
+  // Test processes inherit the arguments of this one, except for tsx.
   const support = pathToFileURL(join(ROOT, 'test/support/'));
   const leave = new URL('leave.mjs', support);
   leave.searchParams.set('runner', String(process.pid));
-  for (const { href } of [new URL('dist.ts', support), leave]) {
+  const tsx = process.execArgv.indexOf('tsx');
+  if (tsx > 0) process.execArgv.splice(tsx - 1, 2);
+  for (const { href } of [new URL('typescript.mjs', support), new URL('dist.ts', support), leave]) {
     process.execArgv.push('--import', href);
   }
   const groups = [

@@ -1,13 +1,15 @@
-/** URL or path, as this process was started with. */
-const DIST = process.execArgv
-  .find((argument) => argument.endsWith('test/support/dist.ts'))
-  ?.replace(/^--import=/, '');
+/** URL or path of a file in test/support/, as this process was started with. */
+const preload = (name: string) =>
+  process.execArgv
+    .find((argument) => argument.endsWith(`test/support/${name}`))
+    ?.replace(/^--import=/, '');
 
 /**
- * Node.js arguments before a TypeScript file of this project. The child resolves src/ to dist/ if
- * this process does, as in `make test`.
+ * Node.js arguments before a TypeScript file of this project. The child compiles it, and resolves
+ * src/ to dist/, as this process does.
  */
 export const TYPESCRIPT: readonly string[] = [
-  ...['--import', 'tsx'],
-  ...(DIST === undefined ? [] : ['--import', DIST]),
+  ...[preload('typescript.mjs') ?? 'tsx', preload('dist.ts')].flatMap((name) =>
+    name === undefined ? [] : ['--import', name],
+  ),
 ];
