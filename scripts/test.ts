@@ -27,31 +27,37 @@ function allTests(long: boolean): string[] {
     .map((name) => join('test', name));
 }
 
-/** Whether one of the files, or what it imports from test/ or testing/, uses the shared Kafka. */
-function wantsKafka(files: readonly string[], seen = new Set<string>()): boolean {
+const SHARED_KAFKA = /(?<!function )sharedKafka\(\)/;
+const BROWSER = /^import .*\bchromium\b.* from 'playwright-core'/m;
+
+/** Whether one of the files, or what it imports from test/ or testing/, contains this code. */
+function uses(code: RegExp, files: readonly string[], seen = new Set<string>()): boolean {
   return files.some((file) => {
     if (seen.has(file)) return false;
     seen.add(file);
     const text = readFileSync(file, 'utf8');
-    if (/(?<!function )sharedKafka\(\)/.test(text)) return true;
+    if (code.test(text)) return true;
     const imports = [...text.matchAll(/ from '(\.[^']+\.ts)'/g)];
     const imported = imports.map(([, path]) => join(dirname(file), path ?? ''));
-    return wantsKafka(
+    return uses(
+      code,
       imported.filter((path) => /^test(ing)?\//.test(path) && existsSync(path)),
       seen,
     );
   });
 }
 
-/** Tests that measure times or load both cores run alone; the others mostly wait. */
+/** Tests that measure times or load both cores run alone; those with a browser two at a time. */
 const ALONE = new RegExp(
   '^test/simulation/|/(chaos|hostile|kafka-outage|observability|outage-codes|overload|' +
     'rolling-restart|several-topics|stall|start|stop|streams-reload\\.long|stuck-lane|' +
     'topic-deleted|worker-hangs|worker-killed|worst-frames)(\\.long)?\\.test\\.ts$',
 );
 const AT_ONCE = 4;
-/** Timeout of a file: a longer one hangs. */
-const FILE_MS = 300_000;
+/** A browser loads both cores: more of them at once only wait longer. */
+const BROWSERS_AT_ONCE = 2;
+/** Timeout of a file, many times what the longest takes: a longer one hangs. */
+const FILE_MS = 600_000;
 /** Summary line of the test runner. */
 const FIGURE = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 
@@ -102,10 +108,14 @@ async function runTests(files: string[], kafka: SharedKafka | undefined): Promis
   for (const { href } of [new URL('typescript.mjs', support), new URL('dist.ts', support), leave]) {
     process.execArgv.push('--import', href);
   }
-  const groups = [
-    { files: files.filter((file) => !ALONE.test(file)), concurrency: AT_ONCE },
-    { files: files.filter((file) => ALONE.test(file)), concurrency: 1 },
-  ];
+  const atOnce = (file: string) => {
+    if (ALONE.test(file)) return 1;
+    return uses(BROWSER, [file]) ? BROWSERS_AT_ONCE : AT_ONCE;
+  };
+  const groups = [AT_ONCE, BROWSERS_AT_ONCE, 1].map((concurrency) => ({
+    files: files.filter((file) => atOnce(file) === concurrency),
+    concurrency,
+  }));
   let passed = true;
   const events = Readable.from(inTurn(groups, aborting.signal));
   events.on('data', ({ type }: TestEvent) => {
@@ -126,7 +136,7 @@ if (missing.length > 0) {
 }
 const say = (line: string) => console.log(line);
 let own: KafkaCluster | undefined;
-if (wantsKafka(files) && externalKafka() === undefined) own = await startCluster({ say });
+if (uses(SHARED_KAFKA, files) && externalKafka() === undefined) own = await startCluster({ say });
 try {
   const passed = await runTests(files, own ?? externalKafka());
   process.exitCode = passed ? 0 : 1;

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { type Attack, type AttackKind, attackOf } from './attack-kinds.ts';
+import { PATIENCE_MS } from './wait.ts';
 
 /** Pause before a reconnect. */
 const AGAIN_MS = 20;
@@ -54,7 +55,9 @@ export class AttackProcess {
 
   async #ask(order: Order | 'stop'): Promise<unknown> {
     this.#child.send(order);
-    const [answer] = await once(this.#child, 'message', { signal: AbortSignal.timeout(20_000) });
+    const [answer] = await once(this.#child, 'message', {
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
     return answer;
   }
 }

@@ -21,7 +21,7 @@ import {
   type TestEvent,
   type Trust,
 } from './socket.ts';
-import { until } from './wait.ts';
+import { PATIENCE_MS, until } from './wait.ts';
 
 export interface ClientOptions extends Trust {
   /** `ws://127.0.0.1:9000/ws` */
@@ -148,7 +148,7 @@ export class AcknowledgedClient {
   }
 
   /** Waits until every frame is settled. */
-  async settled(deadlineMs = 10_000): Promise<void> {
+  async settled(deadlineMs = PATIENCE_MS): Promise<void> {
     const what = () => `${this.outstanding} frames of ${this.#options.name ?? 'a client'}`;
     await until(() => this.outstanding === 0, { deadlineMs, what });
   }

@@ -64,7 +64,7 @@ export class Failover {
         .filter(({ partitionId }) => this.#partitions.includes(partitionId))
         .every(({ leader }) => leader !== lost && leader >= 0);
     };
-    await until(led, { deadlineMs: 20_000, everyMs: 50, what: 'new leaders' });
+    await until(led, { everyMs: 50, what: 'new leaders' });
     this.#ledMs = performance.now();
   }
 

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { Incoming, type NackError } from './protocol.ts';
 import { type Closed, closeSocket, openSocket, type Trust } from './socket.ts';
-import { until } from './wait.ts';
+import { PATIENCE_MS, until } from './wait.ts';
 
 export type Payload = string | Buffer;
 
@@ -96,7 +96,7 @@ export class FrameClient {
   }
 
   /** Waits until the frame is settled. @returns its rejections */
-  async fate(frame: number, deadlineMs = 10_000): Promise<readonly NackError[]> {
+  async fate(frame: number, deadlineMs = PATIENCE_MS): Promise<readonly NackError[]> {
     const settled = () => this.#incoming.acknowledged >= frame;
     const what = () => `the ack of frame ${frame}; open: ${this.isOpen}`;
     await until(() => settled() || !this.isOpen, { deadlineMs, everyMs: 1, what });

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '../deploy/kafka/ports.ts';
 import { Metrics } from './metrics.ts';
-import { until } from './wait.ts';
+import { PATIENCE_MS, until } from './wait.ts';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const MAIN = join(ROOT, 'dist/main.js');
@@ -105,7 +105,7 @@ export class Gateway {
   }
 
   /** Waits for /readyz. @throws Error with the end of the log on exit or timeout */
-  async ready(deadlineMs = 20_000): Promise<void> {
+  async ready(deadlineMs = PATIENCE_MS): Promise<void> {
     const what = () => `/readyz; the log ends:\n${this.logTail()}`;
     await until(async () => this.exited !== undefined || (await this.#isReady()), {
       deadlineMs,
@@ -152,7 +152,7 @@ export class Gateway {
   }
 
   /** Sends SIGTERM and waits for the exit; sends SIGKILL and throws if there is none. */
-  async stop(deadlineMs = 30_000): Promise<Exit> {
+  async stop(deadlineMs = PATIENCE_MS): Promise<Exit> {
     if (this.exited !== undefined) return this.exited;
     const workers = this.workers();
     this.signal('SIGTERM');

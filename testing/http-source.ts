@@ -8,7 +8,7 @@ import type { Source } from './load.ts';
 import { type Access, Poster } from './post.ts';
 import type { NackError } from './protocol.ts';
 import { eventText, keyOf, type TestEvent } from './socket.ts';
-import { until } from './wait.ts';
+import { PATIENCE_MS, until } from './wait.ts';
 
 export interface HttpSourceOptions {
   /** `http://127.0.0.1:9000` */
@@ -74,7 +74,7 @@ export class HttpSource implements Source {
   }
 
   /** Waits until every request has a response. */
-  async settled(deadlineMs = 30_000): Promise<void> {
+  async settled(deadlineMs = PATIENCE_MS): Promise<void> {
     const what = () => `${this.#open} bodies`;
     await until(() => this.#open === 0, { deadlineMs, what });
   }

@@ -9,6 +9,7 @@ import { PlainClient } from './plain-client.ts';
 import type { Access } from './post.ts';
 import type { TestEvent } from './socket.ts';
 import { readTopic, type TopicPlace, type TopicRecord } from './topic.ts';
+import { PATIENCE_MS } from './wait.ts';
 
 /** Recipient of generated events. */
 export interface Source {
@@ -180,7 +181,7 @@ export async function closeAll(clients: readonly { close(): Promise<void> }[]): 
 /** Waits until every frame of every client is settled. @throws Error that names the rest */
 export async function allSettled(
   clients: readonly AcknowledgedClient[],
-  deadlineMs = 30_000,
+  deadlineMs = PATIENCE_MS,
 ): Promise<void> {
   await Promise.all(clients.map((client) => client.settled(deadlineMs)));
 }

@@ -5,7 +5,7 @@ import { sharedKafka, uniqueTopic } from './kafka.ts';
 import type { Metrics } from './metrics.ts';
 import type { NackError } from './protocol.ts';
 import { createTopic, readTopic, type TopicRecord } from './topic.ts';
-import { until } from './wait.ts';
+import { PATIENCE_MS, until } from './wait.ts';
 
 export interface StageOptions {
   readonly brokers?: readonly string[];
@@ -102,7 +102,7 @@ export async function freshMetrics(gateway: Gateway): Promise<Metrics> {
 }
 
 /** Waits until nothing is in flight. */
-export async function metricsAtRest(gateway: Gateway, deadlineMs = 10_000): Promise<Metrics> {
+export async function metricsAtRest(gateway: Gateway, deadlineMs = PATIENCE_MS): Promise<Metrics> {
   return until(
     async () => {
       const metrics = await freshMetrics(gateway);

@@ -5,7 +5,7 @@ import { type ITopicConfig, Kafka, type KafkaMessage, logLevel } from 'kafkajs';
 import { fetchBounds } from '../src/cli/listen/positions.ts';
 import { type Positions, TopicReader } from '../src/cli/listen/reader.ts';
 import { bootstrapOptions } from '../src/kafka/broker-address.ts';
-import { until } from './wait.ts';
+import { PATIENCE_MS, until } from './wait.ts';
 
 export interface TopicRecord {
   readonly partition: number;
@@ -34,7 +34,6 @@ export function testKafka(brokers: readonly string[]): Kafka {
   });
 }
 
-const LED_WITHIN_MS = 15_000;
 const PASSING = new Set([
   'UNKNOWN_TOPIC_OR_PARTITION',
   'NOT_LEADER_FOR_PARTITION',
@@ -45,7 +44,7 @@ const PASSING = new Set([
  * Returns the result of `ask`, retried while a topic that is new, or lost a broker, has no leader.
  */
 async function untilLed<T>(ask: () => Promise<T>): Promise<T> {
-  const deadlineMs = performance.now() + LED_WITHIN_MS;
+  const deadlineMs = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
       return await ask();

@@ -1,8 +1,11 @@
 /** Waiting for conditions instead of sleeping. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Default timeout: no run that passes waits for it, and a machine may be several times slower. */
+export const PATIENCE_MS = 60_000;
+
 export interface UntilOptions {
-  /** Timeout; default 20 s. */
+  /** Timeout; default {@link PATIENCE_MS}. */
   readonly deadlineMs?: number;
   /** Polling interval; default 10 ms. */
   readonly everyMs?: number;
@@ -19,7 +22,7 @@ type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>;
  */
 export async function until<T>(
   probe: () => T | Promise<T>,
-  { deadlineMs = 20_000, everyMs = 10, what = 'the condition' }: UntilOptions = {},
+  { deadlineMs = PATIENCE_MS, everyMs = 10, what = 'the condition' }: UntilOptions = {},
 ): Promise<Truthy<T>> {
   const end = performance.now() + deadlineMs;
   let cause: unknown;

@@ -5,7 +5,7 @@ import { isRunning } from './child.ts';
 import { type Gateway, type GatewayOptions, type LogLine, startGateway } from './gateway.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Metrics } from './metrics.ts';
-import { until } from './wait.ts';
+import { PATIENCE_MS, until } from './wait.ts';
 
 const EVERY_MS = 100;
 const PAGE_BYTES = 4096;
@@ -110,7 +110,7 @@ export async function produceErrors(gateway: Gateway): Promise<number> {
 export async function untilStored(
   gateway: Gateway,
   more: number,
-  deadlineMs = 30_000,
+  deadlineMs = PATIENCE_MS,
 ): Promise<void> {
   const stored = async () => (await gateway.metrics()).value('forebay_events_stored_total');
   const goal = (await stored()) + more;
@@ -124,13 +124,17 @@ export function logged(gateway: Gateway, msg: string): LogLine[] {
 }
 
 /** Waits for a log line. */
-export function untilLogged(gateway: Gateway, msg: string, deadlineMs = 10_000): Promise<LogLine> {
+export function untilLogged(
+  gateway: Gateway,
+  msg: string,
+  deadlineMs = PATIENCE_MS,
+): Promise<LogLine> {
   const what = () => `the line '${msg}' in\n${gateway.logTail()}`;
   return until(() => logged(gateway, msg)[0], { deadlineMs, what });
 }
 
 /** Waits until none of these processes runs. */
-export async function untilGone(pids: readonly number[], deadlineMs = 5_000): Promise<void> {
+export async function untilGone(pids: readonly number[], deadlineMs = PATIENCE_MS): Promise<void> {
   const what = () => `the end of ${pids.filter(isRunning).join(', ')}`;
   await until(() => !pids.some(isRunning), { deadlineMs, what });
 }
@@ -154,7 +158,7 @@ export function readyz(gateway: Gateway): Promise<Readyz[]> {
 export async function untilNotReady(
   gateway: Gateway,
   reason: string,
-  deadlineMs = 10_000,
+  deadlineMs = PATIENCE_MS,
 ): Promise<void> {
   let answers: Readyz[] = [];
   await until(

@@ -54,7 +54,7 @@ export class Terminal {
     this.serve(block);
     const end = new RegExp(`^${ENDED}:(.*)\n`, 'm');
     const what = () => `the end of\n${block}\n${this.output}`;
-    const found = await until(() => end.exec(this.output), { deadlineMs: 20_000, what });
+    const found = await until(() => end.exec(this.output), { what });
     const output = this.output.slice(0, found.index);
     if (found[1] !== '') throw new Error(`failed:${found[1]}\n${output}`);
     return output;
@@ -62,7 +62,7 @@ export class Terminal {
 
   async says(pattern: RegExp): Promise<void> {
     const what = () => `${pattern} in\n${this.output}`;
-    await until(() => pattern.test(this.output), { deadlineMs: 20_000, what });
+    await until(() => pattern.test(this.output), { what });
   }
 
   /** Sends Ctrl-C and closes the window; then all its processes have exited. */

@@ -7,6 +7,7 @@ import { after, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { missingTool } from '../../testing/tools.ts';
+import { PATIENCE_MS } from '../../testing/wait.ts';
 import { endPipelines, Pipeline, TOPIC } from '../worker/producer/pipeline.ts';
 import { FakeCluster } from './broker/cluster.ts';
 import type { WireFault } from './broker/injections.ts';
@@ -47,7 +48,7 @@ async function exchange(cluster: FakeCluster, key: number, version: number): Pro
 
 const API_VERSIONS = 18;
 
-describe('the fake cluster', { concurrency: true, timeout: 20_000 }, () => {
+describe('the fake cluster', { concurrency: true, timeout: PATIENCE_MS }, () => {
   test('ApiVersions in an unknown version is answered in version 0, with the list', async () => {
     const cluster = await start();
     const response = new Reader(await exchange(cluster, API_VERSIONS, 4));
@@ -155,7 +156,7 @@ describe('the fake cluster', { concurrency: true, timeout: 20_000 }, () => {
     await pipeline.exchange(0, 'c');
     const place = ['-b', cluster.addresses[0]!, '-t', TOPIC, '-p', '0'];
     const args = [...place, '-o', 'beginning', '-e', '-X', 'check.crcs=true', '-f', '%o %s\n'];
-    const { stdout, stderr } = await run('kcat', ['-C', ...args], { timeout: 15_000 });
+    const { stdout, stderr } = await run('kcat', ['-C', ...args], { timeout: PATIENCE_MS });
     assert.equal(stdout, '0 a\n1 b\n2 c\n', stderr);
     await pipeline.close();
   });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { PATIENCE_MS } from '../../testing/wait.ts';
 import { FakeCluster } from '../fakes/broker/cluster.ts';
 
 const TOPIC = 'fake-events';
@@ -27,7 +28,7 @@ async function start(partitions: number) {
 const valuesOf = (cluster: FakeCluster) =>
   cluster.topics.get(TOPIC)!.flatMap(({ values }) => values);
 
-describe('a gateway on the fake cluster', { concurrency: true, timeout: 30_000 }, () => {
+describe('a gateway on the fake cluster', { concurrency: true, timeout: PATIENCE_MS }, () => {
   test('an event is acknowledged and in the log', async () => {
     const { cluster, gateway, client } = await start(6);
     assert.deepEqual(await client.exchange(event('hello')), []);

@@ -11,6 +11,7 @@ import { good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { startGateway } from '../../testing/gateway.ts';
 import { uniqueTopic } from '../../testing/kafka.ts';
+import { PATIENCE_MS } from '../../testing/wait.ts';
 import { logged, untilLogged } from '../../testing/watch.ts';
 
 async function hasIPv6(): Promise<boolean> {
@@ -64,7 +65,10 @@ describe('Kafka on [::1]', { skip }, () => {
       const args = ['dist/main.js', 'listen', '--from', 'beginning', '--count', '1', '--json'];
       const { PATH = '' } = process.env;
       const env = { PATH, KAFKA_BROKERS: brokers.join(), KAFKA_TOPIC: topic };
-      const listened = await promisify(execFile)(process.execPath, args, { env, timeout: 20_000 });
+      const listened = await promisify(execFile)(process.execPath, args, {
+        env,
+        timeout: PATIENCE_MS,
+      });
       assert.match(listened.stdout, /over-ipv6/);
       assert.equal((await gateway.stop()).code, 0);
       assert.deepEqual(gateway.errors, []);

@@ -143,7 +143,7 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
     assert.equal(gateway.exited, undefined);
     authority.file('password', 'another\n');
     gateway.signal('SIGHUP');
-    await untilLogged(gateway, 'rolling restart completed', 30_000);
+    await untilLogged(gateway, 'rolling restart completed');
     await untilStored(gateway, 200);
     await end();
     assert.equal((await gateway.stop()).code, 0);

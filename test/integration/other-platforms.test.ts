@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { type Gateway, startGateway } from '../../testing/gateway.ts';
-import { until } from '../../testing/wait.ts';
+import { PATIENCE_MS, until } from '../../testing/wait.ts';
 import { FakeCluster } from '../fakes/broker/cluster.ts';
 
 const TOPIC = 'fake-events';
@@ -45,7 +45,7 @@ const post = (path: string) => fetch(`${gateway?.adminUrl}${path}`, { method: 'P
 const logs = (text: string) =>
   until(() => gateway?.log.some(({ msg }) => msg === text), { what: `log line ${text}` });
 
-describe('a simulated platform', { timeout: 30_000 }, () => {
+describe('a simulated platform', { timeout: PATIENCE_MS }, () => {
   test('darwin: events are stored, workers replaced, and the end is clean', async () => {
     const started = await start('darwin');
     await sendEvents(started);

@@ -123,7 +123,7 @@ test('timeout: a batch in flight; kafka_unavailable: a batch never sent', async 
     (await stage.gateway.metrics()).value('forebay_produce_errors_total') > 0;
   await until(felt, { what: 'a failed attempt' });
   cluster.resume(0);
-  await until(async () => (await storedLate()) === 2, { deadlineMs: 20_000, what: 'late events' });
+  await until(async () => (await storedLate()) === 2, { what: 'late events' });
   const values = await stage.newValues();
   assert.deepEqual(values, [good('sent1'), good('sent2', { clientId: 'client sent1' })]);
   assert.deepEqual(await client.exchange(good('after')), [], 'it is served again');
@@ -153,7 +153,7 @@ test('timeout over HTTP: answered after FOREBAY_HTTP_TIMEOUT_MS, and stored once
   tally.ws(0, { kafka_unavailable: 1 });
   tally.storedLate += 2;
   const late = async () => (await storedLate()) === tally.storedLate;
-  await until(late, { deadlineMs: 20_000, what: 'late events' });
+  await until(late, { what: 'late events' });
   assert.deepEqual((await stage.newValues()).sort(), [good('h1'), good('h2')]);
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
 });

@@ -102,14 +102,14 @@ test('an error in the schema is logged once per start and once per rolling resta
   assert.equal((await post(stage, '{}')).body.accepted, 1, 'a change waits for a restart');
   const restart = () => fetch(`${gateway.adminUrl}/workers/restart`, { method: 'POST' });
   assert.equal((await restart()).status, 202);
-  await untilLogged(gateway, 'rolling restart completed', 30_000);
+  await untilLogged(gateway, 'rolling restart completed');
   assert.deepEqual(found(), [first, ['warn', 'primary', problem('tpye', 'type')]]);
   const { status, body } = await post(stage, '{}');
   assert.deepEqual([status, body.errors[0]?.code], [400, 'schema']);
   await writeFile(path, '{"type":');
   assert.equal((await restart()).status, 202);
   const aborted = 'rolling restart aborted';
-  await untilLogged(gateway, aborted, 30_000);
+  await untilLogged(gateway, aborted);
   assert.equal((await post(stage, '{"n":1}')).body.accepted, 1, 'the previous schema stays active');
 });
 

@@ -299,7 +299,7 @@ test('a rolling restart applies a changed file, and keeps the streams of the las
     const completed = () => logged(gateway, 'rolling restart completed').length;
     const before = completed();
     gateway.signal('SIGHUP');
-    await until(() => completed() > before, { deadlineMs: 30_000, what: 'the rolling restart' });
+    await until(() => completed() > before, { what: 'the rolling restart' });
   };
   const added = `  added: { topic: ${topicOf('added')}, create: { replication: 1 }, access: open }\n`;
   writeFileSync(path, `${STREAMS}${added}  wrong: {}\n`);
@@ -312,7 +312,7 @@ test('a rolling restart applies a changed file, and keeps the streams of the las
   writeFileSync(path, STREAMS + added);
   await restart();
   const accepted = () => post('/events/added', LOG, headers).then(({ status }) => status === 200);
-  await until(accepted, { deadlineMs: 20_000, what: 'an event of the added stream' });
+  await until(accepted, { what: 'an event of the added stream' });
   assert.deepEqual(await newValues('added'), [LOG]);
 });
 

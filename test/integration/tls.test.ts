@@ -201,7 +201,7 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
 
     replaceFiles(place, second);
     gateway.signal('SIGHUP');
-    await untilLogged(gateway, 'rolling restart completed', 20_000);
+    await untilLogged(gateway, 'rolling restart completed');
     assert.equal(await shownName(gateway), 'second');
     await until(() => clients.every(({ connections }) => connections > 1));
     await untilStored(gateway, 200);

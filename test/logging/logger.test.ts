@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
 import { TYPESCRIPT } from '../../testing/typescript.ts';
+import { PATIENCE_MS } from '../../testing/wait.ts';
 
 /** Output of createLogger for a line with texts chosen by a client or broker. */
 async function written(pretty: boolean, text: string): Promise<string> {
@@ -11,7 +12,7 @@ async function written(pretty: boolean, text: string): Promise<string> {
   const child = spawn(process.execPath, [...TYPESCRIPT, file, String(Number(pretty)), text], {
     env: { PATH: process.env.PATH, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: 10_000,
+    timeout: PATIENCE_MS,
   });
   let output = '';
   for await (const data of child.stdout.setEncoding('utf8')) output += data;
@@ -46,7 +47,7 @@ function start(bytes: number, stdout: number | 'pipe') {
   const file = 'test/fixtures/logging-process.ts';
   const child = spawn(process.execPath, [...TYPESCRIPT, file, String(bytes)], {
     stdio: ['ignore', stdout, 'pipe'],
-    timeout: 10_000,
+    timeout: PATIENCE_MS,
     killSignal: 'SIGKILL',
   });
   let errors = '';

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
-import { until } from '../../testing/wait.ts';
+import { PATIENCE_MS, until } from '../../testing/wait.ts';
 
 const FLAGS = [
   '--headless',
@@ -20,8 +20,14 @@ const FLAGS = [
   '--disable-features=LocalNetworkAccessChecks',
 ];
 
+const EXPECTED =
+  /^WebSocket connection to|^Failed to load resource: (net::ERR_|the server .* status of 503 )/;
+
 export class TestPage {
-  /** Errors of the browser, except failed connections while there is no gateway. */
+  /**
+   * Errors of the browser, except failed connections while there is no gateway, and 503 while it
+   * starts or drains.
+   */
   readonly complaints: string[] = [];
   readonly page: Page;
   readonly #context: BrowserContext;
@@ -34,7 +40,7 @@ export class TestPage {
     page.on('pageerror', (error) => this.complaints.push(error.message));
     page.on('console', (message) => {
       const text = message.text();
-      const expected = /^WebSocket connection to|^Failed to load resource: net::ERR_/.test(text);
+      const expected = EXPECTED.test(text);
       if (message.type() === 'error' && !expected) this.complaints.push(text);
     });
   }
@@ -48,7 +54,9 @@ export class TestPage {
       viewport: { width, height: 700 },
       colorScheme,
       args: FLAGS,
+      timeout: PATIENCE_MS,
     });
+    context.setDefaultTimeout(PATIENCE_MS);
     return new TestPage(await context.newPage(), context, profile);
   }
 

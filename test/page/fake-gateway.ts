@@ -141,7 +141,7 @@ export class FakeGateway {
   /** Waits for the page's connection of this number, from 1. */
   connection(number: number): Promise<FakeConnection> {
     const what = `connection ${number}`;
-    return until(() => this.#connections[number - 1], { deadlineMs: 20_000, what });
+    return until(() => this.#connections[number - 1], { what });
   }
 
   get connections(): number {

@@ -31,7 +31,7 @@ after(async () => {
 /** Waits until the page requests a key with this text, and enters this one. */
 async function give(asked: RegExp, token: string): Promise<void> {
   const form = shown.page.getByLabel(asked);
-  await form.waitFor({ timeout: 30_000 });
+  await form.waitFor();
   await form.fill(token);
   await form.press('Enter');
 }

@@ -63,7 +63,7 @@ after(async () => {
 
 const untilStored = async (more: number) => {
   const stored = await shown.count('stored');
-  await until(async () => (await shown.count('stored')) >= stored + more, { deadlineMs: 30_000 });
+  await until(async () => (await shown.count('stored')) >= stored + more);
 };
 
 /** Replaces the schema, and the workers so that they load it. */
@@ -124,9 +124,7 @@ test('a schema without a generated example: nothing is sent until an own event w
 test('a draining gateway is shown on the page', { skip }, async () => {
   const stopped = gateway.stop();
   await untilLogged(gateway, 'stop requested');
-  await until(async () => /^The gateway is stopping/.test(await shown.text('#trouble')), {
-    deadlineMs: 7_000,
-  });
+  await until(async () => /^The gateway is stopping/.test(await shown.text('#trouble')));
   assert.equal((await stopped).code, 0);
 });
 

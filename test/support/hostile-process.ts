@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { WebSocket } from 'ws';
 import type { Credit, Hello, NackError } from '../../testing/protocol.ts';
 import { closeSocket, openSocket } from '../../testing/socket.ts';
-import { until } from '../../testing/wait.ts';
+import { PATIENCE_MS, until } from '../../testing/wait.ts';
 
 /** Results of its frames. */
 export interface Flood {
@@ -47,7 +47,9 @@ export class HostileProcess {
 
   async #ask(order: Order): Promise<unknown> {
     this.#child.send(order);
-    const [answer] = await once(this.#child, 'message', { signal: AbortSignal.timeout(20_000) });
+    const [answer] = await once(this.#child, 'message', {
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
     return answer;
   }
 }

@@ -8,7 +8,7 @@ import { parse, stringify } from 'yaml';
 import { ROOT } from '../../deploy/kafka/jars.ts';
 import { freePorts } from '../../deploy/kafka/ports.ts';
 import type { Lifetime } from '../../testing/lifetime.ts';
-import { until } from '../../testing/wait.ts';
+import { PATIENCE_MS, until } from '../../testing/wait.ts';
 
 export interface Recording {
   readonly record: string;
@@ -80,7 +80,7 @@ export class Prometheus {
   }
 
   /** Waits until `query` has a result in a scrape that began after now. */
-  async sees(query: string, deadlineMs = 20_000): Promise<void> {
+  async sees(query: string, deadlineMs = PATIENCE_MS): Promise<void> {
     const what = `an answer of Prometheus to ${query}`;
     await until(async () => (await this.query(query)).length > 0, {
       deadlineMs,

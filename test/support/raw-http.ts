@@ -1,7 +1,7 @@
 /** An HTTP connection for arbitrary bytes, which HTTP libraries would reject. */
 import { connect, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { until } from '../../testing/wait.ts';
+import { PATIENCE_MS, until } from '../../testing/wait.ts';
 
 export interface RawAnswer {
   readonly status: number;
@@ -86,7 +86,7 @@ export class RawHttp {
   }
 
   /** Waits until the server has closed. */
-  async ended(deadlineMs = 20_000): Promise<void> {
+  async ended(deadlineMs = PATIENCE_MS): Promise<void> {
     const what = () => `the end of the connection; got: ${this.text}`;
     await until(() => this.closed, { deadlineMs, everyMs: 1, what });
   }

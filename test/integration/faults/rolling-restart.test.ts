@@ -77,7 +77,7 @@ test('SIGHUP under load: all workers are replaced, nothing is lost, no connectio
   const newcomers = new Newcomers(t, gateway);
   await untilStored(gateway, 500);
   gateway.signal('SIGHUP');
-  const ended = await untilLogged(gateway, ENDED, 20_000);
+  const ended = await untilLogged(gateway, ENDED);
   await untilStored(gateway, 500);
   await Promise.all([load.stop(), newcomers.stop()]);
   await allSettled(clients);

@@ -61,7 +61,7 @@ async function checkGone(gateway: Gateway, workers: readonly number[]): Promise<
   await untilGone([gateway.pid, ...workers]);
   // A process is a zombie shortly before its last thread closes its sockets.
   for (const port of [gateway.port, gateway.adminPort]) {
-    await until(() => isFree(port), { deadlineMs: 5_000, what: `port ${port} to be free` });
+    await until(() => isFree(port), { what: `port ${port} to be free` });
   }
   assert.deepEqual(gateway.errors, []);
 }

@@ -193,7 +193,7 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
       rig.onStored = (partition) => rig.send(partition, bytes);
       for (let partition = 0; partition < lanes; partition++) rig.send(partition, bytes);
       const requests = () => rig.requests.filter((each) => each.connection === connection);
-      await until(() => requests().length >= 14, { deadlineMs: 15_000, what: 'requests' });
+      await until(() => requests().length >= 14, { what: 'requests' });
       // The first requests find lanes that become ready one by one.
       const full = requests().slice(4, 14);
       assert(

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { type Codec, loadCodec } from '../../../src/kafka/compression/codecs.ts';
 import { BATCH_HEADER_BYTES } from '../../../src/worker/accumulator/records.ts';
-import { until } from '../../../testing/wait.ts';
+import { PATIENCE_MS, until } from '../../../testing/wait.ts';
 import { type Attempt, FakeCluster } from '../../fakes/broker/cluster.ts';
 import { codecOf } from '../../support/uncompressed.ts';
 import { endPipelines, Pipeline, TOPIC } from './pipeline.ts';
@@ -11,7 +11,7 @@ import { endPipelines, Pipeline, TOPIC } from './pipeline.ts';
 after(endPipelines);
 
 const GZIP = loadCodec('gzip');
-const LIMIT_MS = { timeout: 20_000 };
+const LIMIT_MS = { timeout: PATIENCE_MS };
 
 /** gzip on a thread, with results held until they are released. */
 class HeldCodec {

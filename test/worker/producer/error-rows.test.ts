@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import type { ProduceErrorClass } from '../../../src/metrics/labels.ts';
 import { errorName } from '../../../src/worker/producer/error-table.ts';
-import { until } from '../../../testing/wait.ts';
+import { PATIENCE_MS, until } from '../../../testing/wait.ts';
 import { type Attempt, FakeCluster } from '../../fakes/broker/cluster.ts';
 import type { Fault, Injection } from '../../fakes/broker/injections.ts';
 import { endPipelines, Pipeline, type PipelineOptions, TOPIC } from './pipeline.ts';
@@ -71,7 +71,7 @@ const OPEN: readonly [number, ProduceErrorClass][] = [
   ...[-1, 1, 42, 90, 99].map((code) => [code, 'unexpected'] as const),
 ].map(([code, errorClass]) => [code, errorClass]);
 
-describe('the fate is open after', { concurrency: true, timeout: 20_000 }, () => {
+describe('the fate is open after', { concurrency: true, timeout: PATIENCE_MS }, () => {
   for (const [code, errorClass] of OPEN) {
     for (const append of [true, false]) {
       test(`${title(code)}, ${append ? 'appended' : 'not appended'}: the same bytes again`, () =>
@@ -105,7 +105,7 @@ describe('the fate is open after', { concurrency: true, timeout: 20_000 }, () =>
   }
 });
 
-describe('nothing was appended after', { concurrency: true, timeout: 20_000 }, () => {
+describe('nothing was appended after', { concurrency: true, timeout: PATIENCE_MS }, () => {
   for (const code of [19, 74, 75, 2]) {
     test(`${title(code)}: the same bytes again`, () =>
       scene(async (s) => {
@@ -133,7 +133,7 @@ describe('nothing was appended after', { concurrency: true, timeout: 20_000 }, (
   }
 });
 
-describe('INVALID_TIMESTAMP', { concurrency: true, timeout: 20_000 }, () => {
+describe('INVALID_TIMESTAMP', { concurrency: true, timeout: PATIENCE_MS }, () => {
   test('is restamped and sealed again, with the same sequence', () =>
     scene(async (s) => {
       // Late enough for the clock to advance.
@@ -160,7 +160,7 @@ describe('INVALID_TIMESTAMP', { concurrency: true, timeout: 20_000 }, () => {
     }));
 });
 
-describe('poison', { concurrency: true, timeout: 20_000 }, () => {
+describe('poison', { concurrency: true, timeout: PATIENCE_MS }, () => {
   for (const [code, refusal] of [
     [10, 'too_large'],
     [18, 'too_large'],
@@ -197,7 +197,7 @@ describe('poison', { concurrency: true, timeout: 20_000 }, () => {
   });
 });
 
-describe('out of sequence by', { concurrency: true, timeout: 20_000 }, () => {
+describe('out of sequence by', { concurrency: true, timeout: PATIENCE_MS }, () => {
   for (const code of [45, 47, 59]) {
     test(`${title(code)}, definite: the same records, next epoch, sequence 0`, () =>
       scene(async (s) => {
@@ -239,7 +239,7 @@ describe('out of sequence by', { concurrency: true, timeout: 20_000 }, () => {
     }));
 });
 
-describe('refused by policy', { concurrency: true, timeout: 20_000 }, () => {
+describe('refused by policy', { concurrency: true, timeout: PATIENCE_MS }, () => {
   for (const code of [29, 31, 17, 44, 43, 76]) {
     test(`${title(code)}: reported, retried slowly, and continued`, () =>
       scene(async (s) => {

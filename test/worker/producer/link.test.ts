@@ -11,6 +11,7 @@ import {
   INIT_PRODUCER_ID,
   initProducerIdBody,
 } from '../../../src/worker/producer/protocol.ts';
+import { PATIENCE_MS } from '../../../testing/wait.ts';
 import { type Answer, API, startBroker } from '../../fakes/scripted-broker.ts';
 import { destroyServers, TcpServer } from '../../fakes/tcp-server.ts';
 import { Encoder } from '../kafkajs-protocol.ts';
@@ -83,7 +84,7 @@ const shortSessions = (logins: number[], answer: Answer) =>
   });
 const mechanism = () => new Encoder().writeString('PLAIN');
 
-describe('links', { concurrency: true, timeout: 20_000 }, () => {
+describe('links', { concurrency: true, timeout: PATIENCE_MS }, () => {
   after(destroyServers);
 
   describe('opening one', { concurrency: true }, () => {
@@ -339,7 +340,9 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       await server.closed();
     });
 
-    test('fails after a reauthentication as it does without', { timeout: 10_000 }, async () => {
+    test('fails after a reauthentication as it does without', {
+      timeout: PATIENCE_MS,
+    }, async () => {
       const ends: readonly [Answer, LinkError['why']][] = [
         [({ socket }) => socket.end(), 'connection'],
         [({ socket }) => socket.destroy(), 'connection'],

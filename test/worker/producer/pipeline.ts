@@ -13,7 +13,7 @@ import { type Address, Link } from '../../../src/worker/producer/link.ts';
 import type { Producer } from '../../../src/worker/producer/producer.ts';
 import { type EventBuffer, wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
 import { appendEvent, valuesOf } from '../../../testing/batches.ts';
-import { until } from '../../../testing/wait.ts';
+import { PATIENCE_MS, until } from '../../../testing/wait.ts';
 import type { FakeCluster } from '../../fakes/broker/cluster.ts';
 import { recordFaults } from '../faults.ts';
 
@@ -137,7 +137,7 @@ export class Pipeline {
   }
 
   /** Waits until each event has its result. */
-  async settled(deadlineMs = 10_000): Promise<void> {
+  async settled(deadlineMs = PATIENCE_MS): Promise<void> {
     const what = () => `fates; there are ${this.fates.size} of ${this.#sent}`;
     await until(() => this.fates.size === this.#sent, { deadlineMs, everyMs: 2, what });
   }

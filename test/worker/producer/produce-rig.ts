@@ -8,7 +8,7 @@ import { type Address, Link } from '../../../src/worker/producer/link.ts';
 import type { Producer } from '../../../src/worker/producer/producer.ts';
 import { wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
 import { appendEvent, valuesOf } from '../../../testing/batches.ts';
-import { until } from '../../../testing/wait.ts';
+import { PATIENCE_MS, until } from '../../../testing/wait.ts';
 import { API, type BrokerRequest, startBroker } from '../../fakes/scripted-broker.ts';
 import type { TcpServer } from '../../fakes/tcp-server.ts';
 import { type FaultLine, recordFaults } from '../faults.ts';
@@ -142,7 +142,7 @@ export class ProduceRig {
   }
 
   /** Waits until this many events are stored. */
-  async storedCount(count: number, deadlineMs = 10_000): Promise<void> {
+  async storedCount(count: number, deadlineMs = PATIENCE_MS): Promise<void> {
     const what = () => `stored events; there are ${this.stored.length} of ${count}`;
     await until(() => this.stored.length >= count, { deadlineMs, everyMs: 2, what });
   }

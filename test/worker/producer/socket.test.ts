@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { LIMITS } from '../../../src/config/limits.ts';
 import { LengthCheck } from '../../../src/kafka/response-guard.ts';
 import { WatchedSocket } from '../../../src/worker/producer/socket.ts';
+import { PATIENCE_MS } from '../../../testing/wait.ts';
 import { destroyServers, TcpServer } from '../../fakes/tcp-server.ts';
 
 function response(payload: string | Buffer): Buffer {
@@ -95,7 +96,7 @@ async function connect(server: TcpServer, onData: (chunk: Buffer) => void = () =
 
 const BASE_TIMEOUTS = { guardMs: 60, requestMs: 10_000 };
 
-describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
+describe('a watched socket', { concurrency: true, timeout: PATIENCE_MS }, () => {
   after(destroyServers);
 
   test('closes with an error without a response', async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import type { Delivery } from '../../../src/ipc.ts';
-import { until } from '../../../testing/wait.ts';
+import { PATIENCE_MS, until } from '../../../testing/wait.ts';
 import { FakeCluster } from '../../fakes/broker/cluster.ts';
 import { endPipelines, Pipeline, TOPIC } from './pipeline.ts';
 
@@ -22,7 +22,7 @@ async function expire(pipeline: Pipeline, partition: number, value: string): Pro
   assert(pipeline.producer.settled);
 }
 
-describe('an unusable Kafka', { concurrency: true, timeout: 20_000 }, () => {
+describe('an unusable Kafka', { concurrency: true, timeout: PATIENCE_MS }, () => {
   for (const [code, name] of [
     [31, 'CLUSTER_AUTHORIZATION_FAILED'],
     [29, 'TOPIC_AUTHORIZATION_FAILED'],
