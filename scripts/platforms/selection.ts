@@ -37,6 +37,9 @@ const OF_NODE = [
 /** Tests that run alone and measure CPU time of this project's code, or test failures of Kafka. */
 const EXCLUDED = /\/(hostile|outage-codes|stuck-lane|topic-deleted|worst-frames)\./;
 
+/** Long tests that run here too: what they test differs by version and transport. */
+const LONG = /\/(unread-pongs|worker-killed)\.long\./;
+
 /** Returns the major version of Node.js in the base of the image. @throws Error without one */
 function imageMajor(root: string): string {
   const [, major] = /^ARG BASE=.*\/node:(\d+)-/m.exec(readText(root, 'Dockerfile')) ?? [];
@@ -54,7 +57,8 @@ function readText(root: string, name: string): string {
  */
 export function passesOf(major: string, root: string): readonly Pass[] {
   const tests = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => /(?<!\.long)\.test\.ts$/.test(name) && !EXCLUDED.test(name))
+    .filter((name) => /(?<!\.long)\.test\.ts$/.test(name) || LONG.test(name))
+    .filter((name) => !EXCLUDED.test(name))
     .sort();
   const select = (patterns: readonly RegExp[]) =>
     tests

@@ -171,7 +171,8 @@ const STREAMS = 'streams';
 /** Ends of connections that other tests cover, and where. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   '1008 unauthorized': 'needs keys: the tests of identity',
-  '1008 slow_consumer': 'takes a client that stands still: test/integration/unread-pongs.test.ts',
+  '1008 slow_consumer':
+    'takes a client that stands still: test/integration/unread-pongs.long.test.ts',
   '1012 stream': 'needs a stream file: test/integration/streams-reload.test.ts',
   '1013 too_many_connections': 'is said by HTTP, as long as the handshake can be refused',
   '1013 flooding': 'takes 20,000 messages at once: test/integration/credit.test.ts',

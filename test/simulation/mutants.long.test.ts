@@ -6,7 +6,7 @@ import { FORGETFUL } from './forgetful.ts';
 import { MUTANTS } from './mutants.ts';
 import { Laboratory } from './mutate.ts';
 
-/** Seeds within which each defect must show; simulation.test.ts runs more without one. */
+/** Seeds within which each defect must show; seeds.long.test.ts runs more without one. */
 const SEEDS = 400;
 
 let laboratory: Laboratory;

