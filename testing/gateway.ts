@@ -109,7 +109,7 @@ export class Gateway {
     const what = () => `/readyz; the log ends:\n${this.logTail()}`;
     await until(async () => this.exited !== undefined || (await this.#isReady()), {
       deadlineMs,
-      everyMs: 5,
+      everyMs: 20,
       what,
     });
     if (this.exited !== undefined) throw new Error(`it has exited; ${what()}`);

@@ -97,7 +97,7 @@ export async function freshMetrics(gateway: Gateway): Promise<Metrics> {
       const ageMs = 1000 * metrics.value('forebay_worker_snapshot_age_seconds', { worker: '1' });
       return performance.now() - ageMs > since ? metrics : undefined;
     },
-    { everyMs: 20, what: 'a fresh snapshot' },
+    { everyMs: 50, what: 'a fresh snapshot' },
   );
 }
 

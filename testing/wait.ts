@@ -7,11 +7,15 @@ export const PATIENCE_MS = 60_000;
 export interface UntilOptions {
   /** Timeout; default {@link PATIENCE_MS}. */
   readonly deadlineMs?: number;
-  /** Polling interval; default 10 ms. */
+  /** Least time between two probes; default 10 ms. */
   readonly everyMs?: number;
   /** Condition, for the error text. */
   readonly what?: string | (() => string);
 }
+
+/** Pause after a probe, in durations of it: probes of a server leave it some CPU time. */
+const PAUSE_PER_PROBE = 2;
+const PAUSE_MS_MAX = 100;
 
 type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>;
 
@@ -27,6 +31,7 @@ export async function until<T>(
   const end = performance.now() + deadlineMs;
   let cause: unknown;
   for (;;) {
+    const startMs = performance.now();
     try {
       const found = await probe();
       if (found) return found as Truthy<T>;
@@ -34,10 +39,12 @@ export async function until<T>(
     } catch (error) {
       cause = error;
     }
-    if (performance.now() >= end) {
+    const nowMs = performance.now();
+    if (nowMs >= end) {
       const text = typeof what === 'function' ? what() : what;
       throw new Error(`timed out after ${deadlineMs} ms waiting for ${text}`, { cause });
     }
-    await sleep(everyMs);
+    const pauseMs = Math.min(PAUSE_PER_PROBE * (nowMs - startMs), PAUSE_MS_MAX);
+    await sleep(Math.max(everyMs, pauseMs));
   }
 }
