@@ -129,11 +129,11 @@ test-long: gateway-node setup build ## run the tests that take minutes: outages,
 	@exec $(TS) scripts/test.ts --long
 
 # Without those of what lies behind the transport, and without long tests except for these.
-BEHIND_TRANSPORT := fake-kafka identity identity-changes kafka-ipv6 keys metrics order \
-  processes rates records schema secrets shipped topic-codes
+BEHIND_TRANSPORT := fake-kafka identity identity-changes keys metrics order processes rates \
+  records secrets shipped topic-codes
 TRANSPORT_TESTS = $(filter-out %.long.test.ts $(BEHIND_TRANSPORT:%=test/integration/%.test.ts), \
   $(wildcard test/integration/*.test.ts)) \
-  $(patsubst %,test/integration/%.long.test.ts,unread-pongs) \
+  $(patsubst %,test/integration/%.long.test.ts,credit unread-pongs) \
   $(patsubst %,test/integration/faults/%.test.ts,drain rolling-restart stop tls)
 
 # Differences from uWebSockets.js: docs/platforms.md.

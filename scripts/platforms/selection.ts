@@ -38,7 +38,7 @@ const OF_NODE = [
 const EXCLUDED = /\/(hostile|outage-codes|stuck-lane|topic-deleted|worst-frames)\./;
 
 /** Long tests that run here too: what they test differs by version and transport. */
-const LONG = /\/(unread-pongs|worker-killed)\.long\./;
+const LONG = /\/(credit|kafka-ipv6|schema|unread-pongs|worker-killed)\.long\./;
 
 /** Returns the major version of Node.js in the base of the image. @throws Error without one */
 function imageMajor(root: string): string {

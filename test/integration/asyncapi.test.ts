@@ -175,7 +175,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
     'takes a client that stands still: test/integration/unread-pongs.long.test.ts',
   '1012 stream': 'needs a stream file: test/integration/streams-reload.test.ts',
   '1013 too_many_connections': 'is said by HTTP, as long as the handshake can be refused',
-  '1013 flooding': 'takes 20,000 messages at once: test/integration/credit.test.ts',
+  '1013 flooding': 'takes 20,000 messages at once: test/integration/credit.long.test.ts',
 };
 
 test('every kind of server frame and every end of a connection was observed here or is tested elsewhere', () => {

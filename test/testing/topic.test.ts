@@ -50,14 +50,14 @@ test('a topic without new records, and one that does not exist', async () => {
   assert.deepEqual(await readTopic({ brokers, topic, fromOffsets }), []);
 });
 
-test('reads 200,000 records in seconds, none missing and each partition in order', async () => {
+test('reads 50,000 records in seconds, none missing and each partition in order', async () => {
   const topic = uniqueTopic();
   await createTopic({ brokers, topic }, { numPartitions: 12 });
-  await produce(topic, 0, 200_000);
+  await produce(topic, 0, 50_000);
   const start = performance.now();
   const records = await readTopic({ brokers, topic });
   const ms = performance.now() - start;
-  assert.equal(records.length, 200_000);
+  assert.equal(records.length, 50_000);
   const next = new Map<number, number>();
   for (const { partition, offset } of records) {
     assert.equal(offset, next.get(partition) ?? 0);

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Producer } from 'kafkajs';
-import { startCluster } from '../../../deploy/kafka/cluster.ts';
 import { freePorts } from '../../../deploy/kafka/ports.ts';
 import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
 import { testKafka } from '../../../testing/topic.ts';
@@ -146,29 +145,4 @@ test('--help, and invalid options: one line, exit code 2', async () => {
   const wrong = new Listener(place('any'), ['--from', 'middle']);
   assert.equal(await wrong.exit, 2);
   assert.match(wrong.err, /^forebay: listen: --from must be beginning, end, [^\n]*\n$/);
-});
-
-test('it resumes at its position after an outage of Kafka', async () => {
-  const cluster = await startCluster({});
-  try {
-    const topic = await newTopic({ brokers: cluster.brokers });
-    const own = producerOf(cluster.brokers);
-    await own.connect();
-    const args = ['--from', 'beginning', '--verify', '--count', '20'];
-    const listener = new Listener({ brokers: cluster.brokers, topic }, args);
-    const send = (from: number) =>
-      own.send({ topic, messages: Array.from({ length: 10 }, (_, i) => event(`e${from + i}`)) });
-    await send(0);
-    await listener.prints(10);
-    await cluster.stop(0);
-    await listener.says(/cannot be reached .*waiting/);
-    await cluster.restart(0);
-    await send(10);
-    assert.equal(await listener.exit, 0, listener.err);
-    assert.equal(listener.lines.length, 20);
-    assert.match(listener.err, /20 events, 20 distinct ids, 0 repeats/);
-    await own.disconnect();
-  } finally {
-    await cluster.close();
-  }
 });
