@@ -41,9 +41,11 @@ class Recorded {
     this.client = client;
   }
 
-  static async open(stage: Stage): Promise<Recorded> {
-    const recorded = new Recorded(await FrameClient.open(stage.gateway.wsUrl));
-    recorded.lines.push({ mark: '-', text: 'connected, with the subprotocol forebay.v1' });
+  /** @param query declares repeats */
+  static async open(stage: Stage, query = ''): Promise<Recorded> {
+    const recorded = new Recorded(await FrameClient.open(stage.gateway.wsUrl + query));
+    const text = `connected to /ws${query}, with the subprotocol forebay.v1`;
+    recorded.lines.push({ mark: '-', text });
     return recorded;
   }
 
@@ -107,7 +109,7 @@ export async function recordTranscript(stage: Stage): Promise<readonly Line[]> {
   await first.ended();
 
   await workerIsBack(stage);
-  const second = await until(() => Recorded.open(stage), { what: 'the new worker' });
+  const second = await until(() => Recorded.open(stage, '?resent=1'), { what: 'the new worker' });
   await second.settled(second.send(open));
   // Numbers start again on the new connection.
   second.send(event(101, 'on its way'));
