@@ -11,6 +11,7 @@ import {
   refusalsOf,
 } from './messages.ts';
 import type { Outbox } from './outbox.ts';
+import { resent } from './platform.ts';
 import type { SizeLimit } from './size-limit.ts';
 
 const SUBPROTOCOL = 'forebay.v1';
@@ -70,6 +71,9 @@ export interface ConnectionEvents extends EntryEvents {
 /**
  * One WebSocket of `forebay.v1`: sends waiting events as far as credit permits, and settles them.
  * Events without an ack at its end wait again.
+ *
+ * It declares the possible repeats that wait at its start: the gateway marks the first
+ * {@link #marks} events that it receives. No other possible repeat is ever sent here.
  */
 export class Connection {
   readonly #outbox: Outbox;
@@ -84,7 +88,10 @@ export class Connection {
   #receivedMs = performance.now();
   #againAtMs: number | undefined;
   /** Events excluded on this connection; see {@link Outbox.suspects}. */
-  #suspects: ReadonlySet<Entry> = new Set();
+  #suspects: ReadonlySet<Entry>;
+  /** Number of next events that the gateway marks. */
+  #marks: number;
+  #leaving = false;
   #over = false;
 
   /**
@@ -103,7 +110,9 @@ export class Connection {
     this.#outbox = outbox;
     this.#on = on;
     const protocols = [SUBPROTOCOL, ...(key ? [`forebay.key.${key}`] : [])];
-    this.#socket = new socketClass(url, protocols);
+    this.#suspects = outbox.suspects;
+    this.#marks = outbox.repeats(this.#suspects);
+    this.#socket = new socketClass(this.#marks > 0 ? resent(url, this.#marks) : url, protocols);
     let failure = '';
     this.#socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
     this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
@@ -121,6 +130,11 @@ export class Connection {
 
   get open(): boolean {
     return this.#hello !== undefined && !this.#over;
+  }
+  /** Waiting repeats cannot be declared here any longer. */
+  get leavesRepeats(): boolean {
+    const isSending = this.open && this.#againAtMs === undefined;
+    return isSending && this.#marks === 0 && this.#suspects.size === 0;
   }
   get maxEventBytes(): number | undefined {
     return this.#hello?.maxFrameBytes;
@@ -140,16 +154,20 @@ export class Connection {
     const { maxFrameEvents, maxFrameBytes } = this.#hello;
     // After a cut without an ack, sends one frame at a time, to identify the one that is cut.
     while (this.credit.frames > 0 && (!this.#limit.careful || this.#frames.length === 0)) {
-      const long = this.#outbox.takeLonger(maxFrameBytes);
+      // After the declared events only originals follow; until then, originals may be marked too.
+      const kind = this.#marks === 0 ? 'originals' : 'waiting';
+      const long = this.#outbox.takeLonger(maxFrameBytes, this.#suspects, kind);
       if (long) {
         this.#on.refused(long, tooLarge(long.bytes, maxFrameBytes));
         continue;
       }
       const most = Math.min(maxFrameBytes, this.credit.bytes);
       const { bytes: tried } = this.#limit;
-      let entries = this.#outbox.take(maxFrameEvents, Math.min(most, tried), this.#suspects);
-      if (entries.length === 0) entries = this.#outbox.take(1, most, this.#suspects);
+      const events = Math.min(maxFrameEvents, this.#marks || maxFrameEvents);
+      let entries = this.#outbox.take(events, Math.min(most, tried), this.#suspects, kind);
+      if (entries.length === 0) entries = this.#outbox.take(1, most, this.#suspects, kind);
       if (entries.length === 0) break;
+      this.#marks = Math.max(0, this.#marks - entries.length);
       const text = frameText(entries);
       const number = this.#sent.frames + 1;
       const bytes = utf8Bytes(text);
@@ -167,6 +185,17 @@ export class Connection {
   #passed(): void {
     for (const suspect of this.#suspects) this.#on.stuck(suspect);
     this.#suspects = new Set();
+  }
+
+  /** Sends nothing more, and ends when all is acknowledged: the next one can declare repeats. */
+  leave(): void {
+    this.#leaving = true;
+    this.#againAtMs ??= performance.now();
+    this.#endIfLeft();
+  }
+
+  #endIfLeft(): void {
+    if (this.#leaving && this.#frames.length === 0) this.end('events are to be declared as resent');
   }
 
   /** Closes the connection; unacknowledged events return to the outbox. */
@@ -190,7 +219,6 @@ export class Connection {
       case 'hello':
         if (this.#hello || !isHello(said)) return false;
         this.#hello = said;
-        this.#suspects = this.#outbox.suspects;
         this.#raise(said.credit);
         this.#on.opened();
         return true;
@@ -243,6 +271,7 @@ export class Connection {
     if (!first) return;
     this.#passed();
     this.#on.acknowledged(performance.now() - first.sentMs);
+    this.#endIfLeft();
   }
 
   /** Detects a connection that died silently. */

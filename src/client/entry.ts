@@ -28,7 +28,10 @@ export interface Entry {
   alone: number;
   /** Times that others got through while it did not. */
   stuck: number;
-  /** Attempts that may have stored it: sent, and not rejected. */
+  /**
+   * Attempts that may have stored it: sent, and not rejected. While the event waits, any of them
+   * makes it a possible repeat, which must be declared to the gateway.
+   */
   unsure: number;
   /** Reason of the last temporary rejection. */
   why?: string;

@@ -1,7 +1,8 @@
 import type { Entry, EntryEvents } from './entry.ts';
 import type { Key } from './key.ts';
 import { jsonObject, refusalsOf } from './messages.ts';
-import type { Outbox } from './outbox.ts';
+import { isRepeat, type Outbox } from './outbox.ts';
+import { resent } from './platform.ts';
 import { ANSWER_MS, bytesOf, type Poster, request } from './poster.ts';
 
 /** One request on page exit; browsers allow 64 KiB of pending ones, for all scripts together. */
@@ -82,7 +83,9 @@ export class KeepaliveSender {
     const send = (piece: readonly Entry[]): void => {
       const { body } = request(piece, undefined);
       const bytes = bytesOf(piece) + piece.length + 1;
-      if (bytes < rejectedBytes && navigator.sendBeacon(this.#url, body)) {
+      // A beacon has no headers, but its URL can declare repeats.
+      const url = isRepeat(piece[0]) ? resent(this.#url, 1) : this.#url;
+      if (bytes < rejectedBytes && navigator.sendBeacon(url, body)) {
         for (const entry of piece) entry.unsure++;
         for (const entry of this.#outbox.withhold(new Set(piece))) this.#beacons.add(entry);
         return;
@@ -163,13 +166,16 @@ export class KeepaliveSender {
     return [];
   }
 
-  /** First entries within the given bytes and the current size limit; at least one. */
+  /**
+   * First entries within the given bytes and the current size limit, at least one; all of them
+   * possible repeats, or none.
+   */
   #piece(entries: readonly Entry[], most: number): readonly Entry[] {
     const room = Math.min(most, this.#poster.bodyBytes);
     let [count, bytes] = [0, 1];
     for (const entry of entries) {
       bytes += entry.bytes + 1;
-      if (count > 0 && bytes > room) break;
+      if (count > 0 && (bytes > room || isRepeat(entry) !== isRepeat(entries[0]))) break;
       count++;
     }
     return entries.slice(0, count);

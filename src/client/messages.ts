@@ -54,14 +54,17 @@ export const REQUEST_CODES = new Set(
   ),
 );
 
+/** Codes by which it rejects a body that might be accepted if it were shorter, or later. */
+const BODY_CODES = new Set(['buffer_full', 'draining', 'request_timeout']);
+
 /** Returns whether the text is the gateway's own rejection of a request, not a proxy's response. */
 export function isRequestError(text: string): boolean {
   return REQUEST_CODES.has(requestCode(text) ?? '');
 }
 
-/** Returns whether the gateway rejected a body as too slow. */
-export function isLateBody(text: string): boolean {
-  return requestCode(text) === 'request_timeout';
+/** Returns whether the gateway rejected the whole body: none of its events is stored. */
+export function isRejectedBody(text: string): boolean {
+  return isRequestError(text) || BODY_CODES.has(requestCode(text) ?? '');
 }
 
 function requestCode(text: string): string | undefined {

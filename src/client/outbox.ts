@@ -1,5 +1,16 @@
 import type { Entry } from './entry.ts';
 
+type Kind = 'repeats' | 'originals' | 'waiting';
+
+/** Returns whether an earlier attempt may have stored this waiting event. */
+export function isRepeat(entry: Entry | undefined): boolean {
+  return (entry?.unsure ?? 0) > 0;
+}
+
+function isOf(entry: Entry, kind: Kind): boolean {
+  return kind === 'waiting' || (kind === 'repeats') === isRepeat(entry);
+}
+
 /**
  * All unsettled events, within a byte limit. Waiting events are taken from the front; events taken
  * by a transport count until they are settled.
@@ -8,7 +19,7 @@ export class Outbox {
   readonly #maxBytes: number;
   /** In the order of `send()`. */
   readonly #held = new Set<Entry>();
-  /** In the order of their places. */
+  /** Possible repeats first; both in the order of their places. */
   #waiting: Entry[] = [];
   #bytes = 0;
   #places = 0;
@@ -26,6 +37,10 @@ export class Outbox {
   }
   get waitingEntries(): readonly Entry[] {
     return this.#waiting;
+  }
+  /** Possible repeats wait. */
+  get hasRepeats(): boolean {
+    return isRepeat(this.#waiting[0]);
   }
   get held(): ReadonlySet<Entry> {
     return this.#held;
@@ -84,39 +99,59 @@ export class Outbox {
     return true;
   }
 
-  /** Takes the first event if it exceeds the maximum frame. */
-  takeLonger(maxBytes: number): Entry | undefined {
-    const first = this.#waiting[0];
-    return first && first.bytes > maxBytes ? this.#waiting.shift() : undefined;
+  /** Counts the possible repeats that wait. @param but events to skip */
+  repeats(but: ReadonlySet<Entry>): number {
+    return this.#waiting.filter((entry) => isRepeat(entry) && !but.has(entry)).length;
+  }
+
+  /** Takes the first event if it exceeds the maximum frame. @param of, but as of {@link take} */
+  takeLonger(maxBytes: number, but: ReadonlySet<Entry>, of: Kind): Entry | undefined {
+    const first = this.#waiting.find((entry) => !but.has(entry) && isOf(entry, of));
+    if (!first || first.bytes <= maxBytes) return undefined;
+    return this.withhold(new Set([first]))[0];
   }
 
   /**
    * Takes events from the front for sending, within the limits of a frame; bytes are those of an
-   * array. An event that failed alone is sent alone again.
+   * array. They are all possible repeats, or none is. An event that failed alone is sent alone
+   * again.
    * @param but events to skip
    */
-  take(maxEvents: number, maxBytes: number, but: ReadonlySet<Entry> = new Set()): Entry[] {
+  take(
+    maxEvents: number,
+    maxBytes: number,
+    but: ReadonlySet<Entry> = new Set(),
+    of: Kind = 'waiting',
+  ): Entry[] {
     const taken: Entry[] = [];
     let bytes = 1;
+    let isSkipping = false;
     for (const entry of this.#waiting) {
-      if (but.has(entry)) continue;
+      if (but.has(entry) || !isOf(entry, of)) {
+        isSkipping = true;
+        continue;
+      }
+      const [first] = taken;
       // A single event has no brackets.
-      const whole = taken.length === 0 ? entry.bytes : bytes + entry.bytes + 1;
+      const whole = first ? bytes + entry.bytes + 1 : entry.bytes;
       if (taken.length === maxEvents || whole > maxBytes) break;
-      if (taken.length > 0 && (entry.alone > 0 || taken[0]!.alone > 0)) break;
+      if (first && (entry.alone > 0 || first.alone > 0 || isRepeat(entry) !== isRepeat(first)))
+        break;
       taken.push(entry);
-      entry.unsure++;
       bytes += entry.bytes + 1;
     }
-    if (but.size === 0) this.#waiting.splice(0, taken.length);
-    else this.withhold(new Set(taken));
+    for (const entry of taken) entry.unsure++;
+    if (isSkipping) this.withhold(new Set(taken));
+    else this.#waiting.splice(0, taken.length);
     return taken;
   }
 
   /** Returns unsettled events of a transport to their places. */
   putBack(entries: readonly Entry[]): void {
     const held = entries.filter((entry) => this.#held.has(entry));
-    this.#waiting = [...held, ...this.#waiting].sort((a, b) => a.place - b.place);
+    this.#waiting = [...held, ...this.#waiting].sort(
+      (a, b) => Number(isRepeat(b)) - Number(isRepeat(a)) || a.place - b.place,
+    );
   }
 
   /**
@@ -129,12 +164,13 @@ export class Outbox {
     return withheld;
   }
 
-  /** Queues an event for another attempt, behind the others. */
+  /** Queues an event for another attempt, behind the others of its kind. */
   again(entry: Entry): void {
     this.#aside.delete(entry);
     if (!this.#held.has(entry)) return;
     entry.place = ++this.#places;
-    this.#waiting.push(entry);
+    const original = isRepeat(entry) ? this.#waiting.findIndex((other) => !isRepeat(other)) : -1;
+    this.#waiting.splice(original < 0 ? this.#waiting.length : original, 0, entry);
   }
 
   /** Settles an event. @returns whether it was unsettled */

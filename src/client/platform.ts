@@ -22,6 +22,7 @@ export function urlsOf({ url, fallbackUrl, stream }: Urls): { socket: string; ev
   // Browsers reject fragments for WebSockets.
   socket.hash = '';
   const events = absolute('fallbackUrl', fallbackUrl ?? new URL('events', socket), 'http');
+  events.hash = '';
   if (stream !== undefined) {
     if (typeof stream !== 'string' || !STREAM_NAME.test(stream)) {
       throw new SyntaxError(`stream must be a name, not ${JSON.stringify(stream)}`);
@@ -30,6 +31,11 @@ export function urlsOf({ url, fallbackUrl, stream }: Urls): { socket: string; ev
       each.pathname = each.pathname.replace(/\/?$/, `/${stream}`);
   }
   return { socket: socket.href, events: events.href };
+}
+
+/** Adds to a URL that the first `count` events may be repeats; for a body, any count covers all. */
+export function resent(url: string, count: number): string {
+  return `${url}${url.includes('?') ? '&' : '?'}resent=${count}`;
 }
 
 function absolute(name: string, given: UrlOption, scheme: 'ws' | 'http'): URL {

@@ -2,7 +2,7 @@ import type { Entry, EntryEvents } from './entry.ts';
 import { textOf } from './error-text.ts';
 import type { Key } from './key.ts';
 import {
-  isLateBody,
+  isRejectedBody,
   isRequestError,
   jsonObject,
   type NotAdmitted,
@@ -19,8 +19,8 @@ export const ANSWER_MS = 30_000;
 /** A body that took longer is long enough for its network. */
 const QUICK_MS = ANSWER_MS / 4;
 const TOO_LARGE = 413;
-/** Errors of Node.js before a request is sent. */
-const UNSENT = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|UNREACH|connect timeout|certificate|SSL|bad port/i;
+/** Errors of Node.js before a request is sent: a later `read EHOSTUNREACH` is none of them. */
+const UNSENT = /getaddrinfo|connect (E|timeout)|certificate|wrong version|bad port/i;
 
 /** Reason why nothing was settled. */
 export interface Problem {
@@ -77,10 +77,10 @@ export class Poster {
    * Sends one body of waiting events.
    * @returns the reason to pause; undefined = continue
    */
-  async post(): Promise<Problem | undefined> {
+  async post(events: 'repeats' | 'waiting' = 'waiting'): Promise<Problem | undefined> {
     const suspects = this.#outbox.suspects;
     // With no other events the body is empty, which the gateway answers as well.
-    const sent = this.#take(suspects);
+    const sent = this.#take(suspects, events);
     this.#sent = sent;
     const bytes = bytesOf(sent);
     const tried = this.#limit.bytes;
@@ -96,7 +96,8 @@ export class Poster {
     }
     if (!problem.anySize) {
       if (bytes > 0) this.#limit.failed(bytes);
-      this.#outbox.noAnswer(sent, suspects);
+      // Repeats are sent by WebSocket next.
+      if (events === 'waiting') this.#outbox.noAnswer(sent, suspects);
     }
     if (problem.unstored) for (const entry of sent) entry.unsure--;
     this.#outbox.putBack(sent);
@@ -132,7 +133,7 @@ export class Poster {
           text: rejection?.message ?? `HTTP ${status}`,
           notAdmitted: rejection,
           anySize,
-          unstored: anySize || isLateBody(text),
+          unstored: isRejectedBody(text),
         },
       };
     } catch (error) {
@@ -142,9 +143,9 @@ export class Poster {
   }
 
   /** One body of events, at least one event. */
-  #take(suspects: ReadonlySet<Entry>): readonly Entry[] {
-    const some = this.#outbox.take(BODY.events, this.#limit.bytes, suspects);
-    return some.length > 0 ? some : this.#outbox.take(1, Number.POSITIVE_INFINITY, suspects);
+  #take(suspects: ReadonlySet<Entry>, of: 'repeats' | 'waiting'): readonly Entry[] {
+    const some = this.#outbox.take(BODY.events, this.#limit.bytes, suspects, of);
+    return some.length > 0 ? some : this.#outbox.take(1, Number.POSITIVE_INFINITY, suspects, of);
   }
 
   /** Handles a body that was too large for the gateway or an intermediary: splits it. */
@@ -182,8 +183,10 @@ export function bytesOf(entries: readonly Entry[]): number {
   return entries.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
+/** Request with events, which were taken or counted as sent before; declares possible repeats. */
 export function request(entries: readonly Entry[], key: string | undefined) {
-  const headers: { Authorization?: string } = key ? { Authorization: `Bearer ${key}` } : {};
+  const headers: Record<string, string> = key ? { Authorization: `Bearer ${key}` } : {};
+  if (entries.some(({ unsure }) => unsure > 1)) headers['Forebay-Resent'] = '1';
   // Always an array, so that indices in a response match the entries. Its type text/plain lets
   // browsers send it to other origins without a preflight.
   return { method: 'POST', body: `[${entries.map(({ text }) => text).join()}]`, headers };

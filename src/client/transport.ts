@@ -51,7 +51,8 @@ export class Transport {
   /** The current attempt may be too early: another one follows it. */
   #hurried = false;
   #hurriedMs = Number.NEGATIVE_INFINITY;
-  #posting = false;
+  /** Kind of the body in flight. */
+  #posting: 'repeats' | 'waiting' | undefined;
   #opened = 0;
   /** Consecutive connections without a frame. */
   #mute = 0;
@@ -128,11 +129,10 @@ export class Transport {
   /** Sends waiting events, as far as permitted. */
   pump(): void {
     if (this.#closed) return;
-    // A body in flight holds older events.
-    if (!this.#posting) {
-      if (this.#connection?.open) this.#connection.pump();
-      else if (this.#mayPost) void this.#post();
-    }
+    const open = this.#connection?.open;
+    // A body of waiting events holds older ones; repeats have no order.
+    if (open && this.#posting !== 'waiting') this.#connection?.pump();
+    if (this.#mayPost) void this.#post(open ? 'repeats' : 'waiting');
     this.#on.changed();
   }
 
@@ -169,9 +169,12 @@ export class Transport {
     return this.#mute >= BLOCKED_AFTER.connections && withoutMs > BLOCKED_AFTER.ms;
   }
 
+  /** While a connection is open, only repeats that it cannot declare are posted. */
   get #mayPost(): boolean {
-    const waits = this.#outbox.waiting > 0;
-    return waits && this.#blocked && !this.#restTimer && !this.#notAdmitted;
+    if (this.#posting || this.#restTimer) return false;
+    const { open, leavesRepeats } = this.#connection ?? {};
+    if (open) return leavesRepeats === true && this.#outbox.hasRepeats;
+    return this.#outbox.waiting > 0 && this.#blocked && !this.#notAdmitted;
   }
 
   /** @throws SyntaxError at the first call, so that the caller learns of an invalid URL or key */
@@ -314,16 +317,21 @@ export class Transport {
   }
 
   /** Posts a body; continues by POST, or by the WebSocket that has opened meanwhile. */
-  async #post(): Promise<void> {
-    this.#posting = true;
-    const problem = await this.#poster.post();
-    this.#posting = false;
+  async #post(events: 'repeats' | 'waiting'): Promise<void> {
+    this.#posting = events;
+    const problem = await this.#poster.post(events);
+    this.#posting = undefined;
     this.#postable = problem === undefined;
     this.#problem = problem?.text;
     if (!this.#closed) {
       if (problem?.notAdmitted && !this.#connection?.open) this.#refused(problem.notAdmitted);
-      else if (problem) this.#rest();
-      else {
+      else if (problem) {
+        this.#rest();
+        const { noAnswer, anySize, unstored } = problem;
+        const isLater = unstored && !noAnswer && !anySize;
+        // POST may be impossible: the next connection can declare the repeats.
+        if (events === 'repeats' && !isLater) this.#connection?.leave();
+      } else {
         this.#delays.end('posting');
         this.#ackMs = this.#poster.ackMs ?? this.#ackMs;
       }

@@ -37,7 +37,8 @@ test('events put back are sent first and in order, unless settled meanwhile', ()
   assert(!outbox.done(taken[1]!), 'it has one now');
   outbox.putBack(taken);
   outbox.again(taken[1]!);
-  assert.deepEqual(texts(outbox.take(9, 100)), ['a', 'c', 'd']);
+  assert.deepEqual(texts(outbox.take(9, 100)), ['a', 'c'], 'possible repeats on their own');
+  assert.deepEqual(texts(outbox.take(9, 100)), ['d']);
   assert.deepEqual(texts(outbox.held), ['a', 'c', 'd']);
   assert.equal(outbox.bytes, 3);
 });

@@ -17,12 +17,15 @@ export class FakeConnection {
   readonly openedMs = performance.now();
   /** Texts sent by the page. */
   readonly frames: string[] = [];
+  /** Path and query of the handshake. */
+  readonly path: string;
   /** Requested subprotocols. */
   readonly protocols: string;
   readonly #socket: WebSocket;
 
-  constructor(socket: WebSocket, protocols = '') {
+  constructor(socket: WebSocket, path = '', protocols = '') {
     this.#socket = socket;
+    this.path = path;
     this.protocols = protocols;
     socket.on('message', (data) => this.frames.push(String(data)));
   }
@@ -102,8 +105,8 @@ export class FakeGateway {
       },
       handleProtocols: (offered) => offered.has('forebay.v1') && 'forebay.v1',
     });
-    sockets.on('connection', (socket, { headers }) => {
-      this.#connections.push(new FakeConnection(socket, headers['sec-websocket-protocol']));
+    sockets.on('connection', (socket, { url, headers }) => {
+      this.#connections.push(new FakeConnection(socket, url, headers['sec-websocket-protocol']));
     });
   }
 
