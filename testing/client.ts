@@ -6,11 +6,15 @@
  *   send() -> waiting -> sent, numbered -> ack: settled
  *                ^             |  nack: rejected; with `retryRefused` again after retryAfterMs
  *                +---- loss ---+
+ *
+ * Events that may be stored are declared as repeats: after a loss they are first on the new
+ * connection; one rejected with `timeout`, or rejected after a loss, is resent by POST.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { EventCode } from '../src/common/errors.ts';
 import type { Ledger } from './ledger.ts';
+import { Poster } from './post.ts';
 import { type Credit, Incoming, type NackError } from './protocol.ts';
 import {
   type Closed,
@@ -32,7 +36,7 @@ export interface ClientOptions extends Trust {
   readonly headers?: Record<string, string>;
   /** Reconnects after a loss and resends unacknowledged events. */
   readonly reconnect?: boolean;
-  /** Resends events rejected with `retry`, each in a separate frame. */
+  /** Resends events rejected with `retry`, each in a separate frame, or body if it is a repeat. */
   readonly retryRefused?: boolean;
   /** Receives the ms from send() to the frame's ack, for frames without rejections. */
   readonly onLatency?: (ms: number) => void;
@@ -41,6 +45,14 @@ export interface ClientOptions extends Trust {
 interface Item {
   readonly event: TestEvent;
   attempt: number;
+  /** It may be stored: an attempt has no result, or was rejected with `timeout`. */
+  isRepeat: boolean;
+}
+
+/** Response to a body of one event. */
+interface Outcome {
+  readonly accepted: number;
+  readonly errors?: readonly NackError[];
 }
 
 /** One frame and its state. */
@@ -75,6 +87,7 @@ export class AcknowledgedClient {
   #scheduled = 0;
   #closing = false;
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #poster: Poster;
   /** End of each connection. */
   readonly closes: Closed[] = [];
   /** Errors of failed reconnects. */
@@ -88,6 +101,8 @@ export class AcknowledgedClient {
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    const [, base = '', stream] = /^(.*?)\/ws(?:\/(.*))?$/.exec(options.url) ?? [];
+    this.#poster = new Poster(base.replace(/^ws/, 'http'), options, stream);
   }
 
   /**
@@ -95,7 +110,9 @@ export class AcknowledgedClient {
    * @throws HandshakeRefused, or the connection's error
    */
   async open(): Promise<this> {
-    const { url, headers = {} } = this.#options;
+    const { headers = {} } = this.#options;
+    const repeats = this.#waiting.reduce((sum, frame) => sum + repeatsOf(frame), 0);
+    const url = this.#options.url + (repeats > 0 ? `?resent=${repeats}` : '');
     const incoming = new Incoming();
     this.#incoming = incoming;
     [this.#sentFrames, this.#sentBytes] = [0, 0];
@@ -139,7 +156,7 @@ export class AcknowledgedClient {
 
   /** Sends events in one frame when credit allows: one as an object, several as an array. */
   send(...events: TestEvent[]): Frame {
-    return this.#enqueue(events.map((event) => ({ event, attempt: 0 })));
+    return this.#enqueue(events.map((event) => ({ event, attempt: 0, isRepeat: false })));
   }
 
   /** Sends these bytes as one frame (text, or binary for a Buffer), without the ledger. */
@@ -247,11 +264,39 @@ export class AcknowledgedClient {
     if (item === undefined) return;
     this.#options.ledger?.refused(item.event.id, error.code as EventCode, item.attempt);
     if (!error.retry || this.#options.retryRefused !== true) return;
+    if (error.code === 'timeout') item.isRepeat = true;
     this.#scheduled++;
     this.#later(error.retryAfterMs ?? 0, () => {
+      if (item.isRepeat) return void this.#post(item);
       this.#scheduled--;
       this.#enqueue([item]);
     });
+  }
+
+  /** Sends a repeat once; schedules it again unless it is settled. */
+  async #post(item: Item): Promise<void> {
+    const { ledger } = this.#options;
+    const { event } = item;
+    const attempt = ++item.attempt;
+    // Order holds within a connection only.
+    ledger?.sent(event.id, attempt, { key: keyOf(event) });
+    let outcome: Outcome | undefined;
+    try {
+      outcome = (await this.#poster.post(`[${eventText(event, attempt)}]`, true)).body as Outcome;
+    } catch (error) {
+      this.failures.push(String(error));
+    }
+    const error = outcome?.errors?.[0];
+    if (outcome?.accepted === 1) {
+      this.acknowledgedEvents++;
+      ledger?.acknowledged(event.id, attempt);
+    }
+    if (error) {
+      this.refusedEvents++;
+      ledger?.refused(event.id, error.code as EventCode, attempt);
+    }
+    if (outcome?.accepted === 1 || error?.retry === false) this.#scheduled--;
+    else this.#later(error?.retryAfterMs ?? RECONNECT_MS.last, () => void this.#post(item));
   }
 
   #settle(number: number): void {
@@ -278,6 +323,7 @@ export class AcknowledgedClient {
     // Rejected events are settled (or have a retry scheduled); the others are sent again.
     for (const frame of this.#unacknowledged) {
       frame.items = frame.items.filter((_, index) => !frame.refused.has(index));
+      for (const item of frame.items) item.isRepeat = true;
       frame.refused = new Set();
       frame.state = frame.items.length > 0 || frame.raw !== undefined ? 'waiting' : 'settled';
     }
@@ -302,10 +348,17 @@ export class AcknowledgedClient {
   }
 
   #later(ms: number, act: () => void): void {
+    if (this.#closing) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       act();
     }, ms);
     this.#timers.add(timer);
   }
+}
+
+/** Counts the events of a frame that may be stored; raw bytes count as one. */
+function repeatsOf({ raw, items, number }: OwnFrame): number {
+  if (raw !== undefined) return number > 0 ? 1 : 0;
+  return items.filter(({ isRepeat }) => isRepeat).length;
 }

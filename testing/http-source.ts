@@ -1,4 +1,7 @@
-/** Client of `POST /events` under load, with retries. */
+/**
+ * Client of `POST /events` under load, with retries. A body with any event that may be stored is
+ * declared as a repeat.
+ */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventCode } from '../src/common/errors.ts';
@@ -85,8 +88,13 @@ export class HttpSource implements Source {
 
   async #untilSettled(events: readonly TestEvent[]): Promise<void> {
     let open = events;
+    /** Events that may be stored. */
+    const unsure = new Set<TestEvent>();
     for (let attempt = 1; open.length > 0 && !this.#closing; attempt++) {
-      const errors = await this.#post(open, attempt);
+      const isRepeat = open.some((event) => unsure.has(event));
+      const errors = await this.#post(open, attempt, isRepeat);
+      const late = errors.filter(({ code }) => code === 'timeout');
+      for (const index of indices(late, open.length)) unsure.add(open[index]!);
       const again = errors.filter(({ retry }) => retry);
       if (again.length === 0) return;
       const named = indices(again, open.length);
@@ -96,14 +104,19 @@ export class HttpSource implements Source {
   }
 
   /** Sends one request. @returns its rejections; all events if it was never decoded */
-  async #post(events: readonly TestEvent[], attempt: number): Promise<readonly NackError[]> {
+  async #post(
+    events: readonly TestEvent[],
+    attempt: number,
+    isRepeat: boolean,
+  ): Promise<readonly NackError[]> {
     const { ledger } = this.#options;
     for (const event of events) ledger.sent(event.id, attempt, { key: keyOf(event) });
     const texts = events.map((event) => eventText(event, attempt));
     const sinceMs = performance.now();
     let answer: { status: number; retryAfter: string | null } & Answer;
     try {
-      const { status, retryAfter, body } = await this.#poster.post(`[${texts.join(',')}]`);
+      const sent = `[${texts.join(',')}]`;
+      const { status, retryAfter, body } = await this.#poster.post(sent, isRepeat);
       if (status === 503 && 'error' in (body as object)) {
         const { error } = body as Rejection;
         const retryAfterMs = retryAfter === null ? AGAIN_MS : 1_000 * Number(retryAfter);

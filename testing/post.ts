@@ -32,17 +32,21 @@ export class Poster {
     this.#agent = ca && new Agent({ ca, keepAlive: true });
   }
 
-  /** @param body JSON @throws if there is no response */
-  async post(body: string): Promise<Posted> {
-    const headers = this.#headers;
-    if (this.#agent !== undefined) return this.#postTls(body, this.#agent);
+  /**
+   * @param body JSON
+   * @param isRepeat its events may be stored already
+   * @throws if there is no response
+   */
+  async post(body: string, isRepeat = false): Promise<Posted> {
+    const headers = isRepeat ? { ...this.#headers, 'Forebay-Resent': '1' } : this.#headers;
+    if (this.#agent !== undefined) return this.#postTls(body, headers, this.#agent);
     const response = await fetch(this.#url, { method: 'POST', headers, body });
     const retryAfter = response.headers.get('retry-after');
     return { status: response.status, retryAfter, body: await response.json() };
   }
 
-  async #postTls(body: string, agent: Agent): Promise<Posted> {
-    const headers = { ...this.#headers, 'Content-Length': String(Buffer.byteLength(body)) };
+  async #postTls(body: string, given: Record<string, string>, agent: Agent): Promise<Posted> {
+    const headers = { ...given, 'Content-Length': String(Buffer.byteLength(body)) };
     const asked = request(this.#url, { method: 'POST', headers, agent });
     asked.end(body);
     const [response] = (await once(asked, 'response')) as [IncomingMessage];
