@@ -7,13 +7,15 @@ The environment variable KEY holds the API key, if the gateway requires one. Con
 reported on stderr, and the client keeps retrying.
 
 Needs the package `websockets`, 10 or later. It meets the protocol's requirements for clients: stays
-within its credit, reads acks and rejections, leaves at `goaway`, and resends frames without an ack.
+within its credit, reads acks and rejections, leaves at `goaway`, and resends frames without an ack,
+declared as possible repeats.
 """
 import asyncio
 import json
 import os
 import random
 import sys
+from dataclasses import dataclass
 
 import websockets
 
@@ -23,10 +25,17 @@ if "KEY" in os.environ:
     SUBPROTOCOLS.append("forebay.key." + os.environ["KEY"])
 
 
+@dataclass
+class Event:
+    text: str
+    repeat: bool = False  # an earlier attempt may have stored it
+
+
 class Client:
     def __init__(self, url, texts):
         self.url = url
-        self.waiting = texts
+        self.waiting = [Event(text) for text in texts]
+        self.repeats = []  # waiting for the next connection, which declares them
         self.later = 0  # temporarily rejected, waiting for their retry
         self.failures = 0
 
@@ -38,54 +47,64 @@ class Client:
 
     async def connection(self):
         """Returns True when all events are settled, False if the connection ended earlier."""
-        self.open = {}  # frame number -> its text, until its ack
+        self.open = {}  # frame number -> its event, until its ack
         self.frames = self.bytes = 0
         self.credit = {"frames": 0, "bytes": 0}
         self.reconnect_ms = None
+        self.waiting = self.repeats + self.waiting
+        self.repeats = []
+        self.waiting.sort(key=lambda event: not event.repeat)  # repeats first, and in order
+        resent = sum(event.repeat for event in self.waiting)
+        url = f"{self.url}?resent={resent}" if resent else self.url
         try:
-            async with websockets.connect(self.url, subprotocols=SUBPROTOCOLS) as self.socket:
+            async with websockets.connect(url, subprotocols=SUBPROTOCOLS) as self.socket:
                 async for text in self.socket:
                     self.hear(json.loads(text))
                     await self.pump()
                     if not self.waiting and not self.open and not self.later:
-                        return True
+                        return not self.repeats
         except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
             print("no connection:", error, file=sys.stderr, flush=True)
         self.failures += 1
-        self.waiting = list(self.open.values()) + self.waiting  # first, and in order
+        for event in self.open.values():
+            event.repeat = True
+        self.waiting = list(self.open.values()) + self.waiting
         return False
 
     async def pump(self):
         while self.waiting and self.reconnect_ms is None:
-            size = len(self.waiting[0].encode())
+            size = len(self.waiting[0].text.encode())
             if self.frames + 1 > self.credit["frames"] or self.bytes + size > self.credit["bytes"]:
                 return  # until more credit arrives
-            text = self.waiting.pop(0)
+            event = self.waiting.pop(0)
             self.frames += 1
             self.bytes += size
-            self.open[self.frames] = text
-            await self.socket.send(text)
+            self.open[self.frames] = event
+            await self.socket.send(event.text)
 
     def hear(self, frame):
         self.credit = frame.get("hello", frame).get("credit", self.credit)
         if "nack" in frame:  # frames have one event each, so the first error belongs to it
-            text, error = self.open.pop(frame["nack"]), frame["errors"][0]
+            event, error = self.open.pop(frame["nack"]), frame["errors"][0]
             print("refused", error["code"], error["message"], flush=True)
+            event.repeat |= error["code"] == "timeout"
             if error["retry"]:
                 self.later += 1
-                asyncio.create_task(self.again(text, error["retryAfterMs"] / 1000))
+                asyncio.create_task(self.again(event, error["retryAfterMs"] / 1000))
         if "ack" in frame:
             self.failures = 0
             for number in [number for number in self.open if number <= frame["ack"]]:
-                print("stored", self.open.pop(number), flush=True)
+                print("stored", self.open.pop(number).text, flush=True)
         if "goaway" in frame:
             self.reconnect_ms = frame["goaway"]["reconnectMs"]
 
-    async def again(self, text, seconds):
+    async def again(self, event, seconds):
         await asyncio.sleep(seconds)
         self.later -= 1
-        self.waiting.append(text)
+        (self.repeats if event.repeat else self.waiting).append(event)
         try:
+            if not self.waiting and not self.open and not self.later:
+                return await self.socket.close()  # only repeats are left
             await self.pump()
         except websockets.ConnectionClosed:
             pass  # it is in `open`, and is resent on the next connection
