@@ -9,10 +9,12 @@ const OPTIONS = {
   loader: 'ts',
   format: 'esm',
   target: 'es2023',
+  supported: { 'import-attributes': true },
   tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, useDefineForClassFields: true } },
   sourcemap: 'inline',
   sourcesContent: false,
 };
+const SALT = `${JSON.stringify(OPTIONS)}\0`;
 
 export function load(url, context, nextLoad) {
   if (!/^file:.*\.ts([?#]|$)/.test(url)) return nextLoad(url, context);
@@ -22,7 +24,7 @@ export function load(url, context, nextLoad) {
 
 /** Returns the script of a TypeScript file, from the cache if this text was compiled before. */
 function script(sourcefile, text) {
-  const key = createHash('sha256').update(`${sourcefile}\0`).update(text).digest('hex');
+  const key = createHash('sha256').update(`${SALT}${sourcefile}\0`).update(text).digest('hex');
   const cached = `${CACHE}${key}.js`;
   try {
     return readFileSync(cached, 'utf8');

@@ -43,6 +43,14 @@ test('a TypeScript file is compiled once for each text of it, and stacks show it
   assert.equal(cached(), 2);
 });
 
+test('JSON is imported with its attribute', () => {
+  writeFileSync(join(project, 'data.json'), '{"a":1}');
+  const { stdout, stderr } = run(
+    "import data from './data.json' with { type: 'json' }; console.log(data.a as number);",
+  );
+  assert.equal(stdout, '1\n', stderr);
+});
+
 test('a syntax error is named with file and line', () => {
   const { status, stderr } = run('const a: string = "";\nconst = 1;');
   assert.equal(status, 1);
