@@ -219,8 +219,8 @@ class Check implements RuleProblems {
   record(name: string, stream: JsonObject): void {
     const { timeSpanMs, timePastMs, timeFutureMs } = LIMITS.streamFile;
     const { pastMs = timePastMs, futureMs = timeFutureMs } = objectIn(stream.time);
-    const areNumbers = typeof pastMs === 'number' && typeof futureMs === 'number';
-    if (areNumbers && pastMs + futureMs > timeSpanMs) {
+    const isBound = (ms: unknown): ms is number => typeof ms === 'number' && ms <= timeSpanMs;
+    if (isBound(pastMs) && isBound(futureMs) && pastMs + futureMs > timeSpanMs) {
       const sum = `the sum of pastMs and futureMs is ${pastMs + futureMs}`;
       this.#error(['streams', name, 'time'], `: ${sum}, the maximum is ${timeSpanMs}`);
     }

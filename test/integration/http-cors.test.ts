@@ -30,7 +30,7 @@ function corsOf(headers: ReadonlyMap<string, string>): Record<string, string> {
   const names = [...headers.keys()].filter((name) => name.startsWith('access-control-'));
   return Object.fromEntries(names.sort().map((name) => [name.slice(15), headers.get(name)!]));
 }
-const READABLE = { 'allow-origin': ALLOWED, 'expose-headers': 'Retry-After' };
+const READABLE = { 'allow-origin': ALLOWED, 'expose-headers': 'Retry-After, X-Request-Id' };
 
 test('a preflight of an allowed origin: 204 with the allowed headers and methods, for two hours', async () => {
   const { status, headers, body } = await ask('OPTIONS /events', {
@@ -40,7 +40,7 @@ test('a preflight of an allowed origin: 204 with the allowed headers and methods
   });
   assert.deepEqual([status, body], [204, '']);
   assert.deepEqual(corsOf(headers), {
-    'allow-headers': 'Authorization, Content-Encoding, Content-Type',
+    'allow-headers': 'Authorization, Content-Encoding, Content-Type, Forebay-Resent',
     'allow-methods': 'POST',
     'allow-origin': ALLOWED,
     'max-age': '7200',

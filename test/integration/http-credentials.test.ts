@@ -178,7 +178,7 @@ test('a preflight allows tracing headers in any letter case, and no other reques
       'Access-Control-Request-Method': 'POST',
       'Access-Control-Request-Headers': names,
     });
-  const usual = 'Authorization, Content-Encoding, Content-Type';
+  const usual = 'Authorization, Content-Encoding, Content-Type, Forebay-Resent';
   for (const [asked, allowed] of [
     ['content-type', ''],
     ['traceparent,TraceState, baggage', ', traceparent, tracestate, baggage'],
