@@ -195,7 +195,7 @@ export class Connection {
   }
 
   #endIfLeft(): void {
-    if (this.#leaving && this.#frames.length === 0) this.end('events are to be declared as resent');
+    if (this.#leaving && this.#frames.length === 0) this.end('repeats wait');
   }
 
   /** Closes the connection; unacknowledged events return to the outbox. */
