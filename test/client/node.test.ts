@@ -1,15 +1,33 @@
 /** The client in Node.js, with the WebSocket of `ws`, with a real gateway and Kafka. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { type Client, createClient, type SendError } from '../../src/client/client.ts';
 import { type Gateway, startGateway } from '../../testing/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
-import { readTopic } from '../../testing/topic.ts';
+import { readTopic, testKafka } from '../../testing/topic.ts';
 import { until } from '../../testing/wait.ts';
 import { CutProxy } from '../page/cut-proxy.ts';
 
 const topic = uniqueTopic('client');
+const folder = mkdtempSync(join(tmpdir(), 'forebay-client-'));
+const env = { FOREBAY_STREAMS_FILE: join(folder, 'streams.json') };
+const STREAMS = {
+  version: 1,
+  streams: {
+    default: {
+      topic,
+      create: { partitions: 6, replication: 1 },
+      schema: { file: 'event.json' },
+      key: { field: 'clientId' },
+      headers: ['event-id', 'resent'],
+    },
+  },
+};
+const SCHEMA = { type: 'object', properties: { timestamp: { type: 'integer' } } };
 let brokers: readonly string[];
 let gateway: Gateway;
 let proxy: CutProxy;
@@ -21,7 +39,9 @@ let made = 0;
 
 before(async () => {
   ({ brokers } = await sharedKafka());
-  gateway = await startGateway({ brokers, topic });
+  writeFileSync(env.FOREBAY_STREAMS_FILE, JSON.stringify(STREAMS));
+  writeFileSync(join(folder, 'event.json'), JSON.stringify(SCHEMA));
+  gateway = await startGateway({ brokers, topic, env });
   proxy = await new CutProxy(gateway.port).listen();
   client = createClient({ url: `${proxy.url.replace('http', 'ws')}/ws`, webSocket: WebSocket });
 });
@@ -29,6 +49,7 @@ after(async () => {
   proxy?.close();
   await client?.close();
   await gateway?.kill();
+  rmSync(folder, { recursive: true });
 });
 
 /** Sends this many events. @returns a promise that all are settled */
@@ -90,7 +111,7 @@ test('workers killed, and the gateway drained and restarted', async () => {
     await until(() => client.status.stored > stored, { deadlineMs: 60_000 });
     assert.equal((await gateway.stop()).code, 0);
     const ports = [gateway.port, gateway.adminPort] as const;
-    gateway = await startGateway({ brokers, topic, ports });
+    gateway = await startGateway({ brokers, topic, env, ports });
   });
 });
 
@@ -119,4 +140,27 @@ test('finally events reported as stored are there, rejected ones are not, nothin
   const { sent, stored, refused, dropped, bufferedBytes } = client.status;
   const counts = { sent: made, stored: made - 1, refused: 1, dropped: 0, bufferedBytes: 0 };
   assert.deepEqual({ sent, stored, refused, dropped, bufferedBytes }, counts);
+});
+
+test('of all copies of an event, at most one has no mark', async () => {
+  const count = (await readTopic({ brokers, topic })).length;
+  const records: { readonly id: string; readonly isMarked: boolean }[] = [];
+  const consumer = testKafka(brokers).consumer({ groupId: topic });
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ message: { value, headers = {} } }) => {
+        assert.equal(JSON.parse(String(value)).id, String(headers['fb-id']));
+        records.push({ id: String(headers['fb-id']), isMarked: 'fb-resent' in headers });
+      },
+    });
+    await until(() => records.length === count, { deadlineMs: 30_000, what: `${count} records` });
+  } finally {
+    await consumer.disconnect();
+  }
+  const unmarked = records.filter(({ isMarked }) => !isMarked).map(({ id }) => id);
+  assert.equal(new Set(unmarked).size, unmarked.length, 'an id has two unmarked copies');
+  assert(count > made - 1, 'events were stored twice');
+  assert(unmarked.length < count, 'repeats are marked');
 });
