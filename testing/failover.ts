@@ -1,5 +1,6 @@
 /** Duration of a broker failover: from a new leader to the first acknowledgement. */
 import { Kafka, logLevel } from 'kafkajs';
+import { eventIn, readableValue } from '../src/kafka/record-value.ts';
 import { Ledger } from './ledger.ts';
 import type { TopicRecord } from './topic.ts';
 import { until } from './wait.ts';
@@ -93,8 +94,9 @@ export interface TimedRecord {
 
 /** Returns the acknowledged records. */
 export function timedRecords(ledger: TimedLedger, records: readonly TopicRecord[]): TimedRecord[] {
-  return records.flatMap(({ partition, value }) => {
-    const { id, attempt = 1 } = JSON.parse(String(value)) as { id: string; attempt?: number };
+  return records.flatMap((record) => {
+    const { partition } = record;
+    const { id, attempt = 1 } = eventIn(readableValue(record)) as { id: string; attempt?: number };
     const sentMs = ledger.sentMs.get(`${id}#${attempt}`) ?? 0;
     const acknowledgedMs = ledger.acknowledgedMs.get(`${id}#${attempt}`);
     return acknowledgedMs === undefined ? [] : [{ id, partition, sentMs, acknowledgedMs }];

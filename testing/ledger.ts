@@ -15,6 +15,7 @@
  *   must be    deleted with the topic      in either, or deleted      in the topic
  */
 import { EVENT_CODES, type EventCode } from '../src/common/errors.ts';
+import { eventIn, readableValue } from '../src/kafka/record-value.ts';
 import type { TopicRecord } from './topic.ts';
 
 const ACKNOWLEDGED = 1;
@@ -199,16 +200,12 @@ export class Ledger {
     return row < before;
   }
 
-  #nameIn({ partition, offset, value }: TopicRecord): string {
-    try {
-      const event = JSON.parse(value?.toString('utf8') ?? '') as Record<string, unknown>;
-      const id = event[this.#idField];
-      const attempt = event.attempt ?? 1;
-      if (typeof id === 'string' && typeof attempt === 'number') return nameOf(id, attempt);
-    } catch {
-      // Named by its offset below.
-    }
-    return `partition ${partition} offset ${offset}`;
+  #nameIn(record: TopicRecord): string {
+    const event = eventIn(readableValue(record)) ?? {};
+    const id = event[this.#idField];
+    const attempt = event.attempt ?? 1;
+    if (typeof id === 'string' && typeof attempt === 'number') return nameOf(id, attempt);
+    return `partition ${record.partition} offset ${record.offset}`;
   }
 
   /** Stream 0: neither key nor order is checked. */

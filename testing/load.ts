@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
+import { readableValue } from '../src/kafka/record-value.ts';
 import { AcknowledgedClient, type ClientOptions } from './client.ts';
 import type { Ledger } from './ledger.ts';
 import type { Lifetime } from './lifetime.ts';
@@ -193,7 +194,9 @@ export function violationsOf(clients: readonly AcknowledgedClient[]): string[] {
 /** Returns records of events with this id prefix: the id is an event's first field. */
 export function recordsWith(prefix: string, records: readonly TopicRecord[]): TopicRecord[] {
   const start = Buffer.from(`{"id":"${prefix}`);
-  return records.filter(({ value }) => value?.subarray(0, start.length).equals(start));
+  return records.filter((record) =>
+    readableValue(record).bytes?.subarray(0, start.length).equals(start),
+  );
 }
 
 const READ_TRIES = 20;

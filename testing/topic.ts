@@ -5,6 +5,7 @@ import { type ITopicConfig, Kafka, type KafkaMessage, logLevel } from 'kafkajs';
 import { fetchBounds } from '../src/cli/listen/positions.ts';
 import { type Positions, TopicReader } from '../src/cli/listen/reader.ts';
 import { bootstrapOptions } from '../src/kafka/broker-address.ts';
+import { type RecordHeaders, recordHeaders } from '../src/kafka/record-headers.ts';
 import { PATIENCE_MS, until } from './wait.ts';
 
 export interface TopicRecord {
@@ -12,6 +13,8 @@ export interface TopicRecord {
   readonly offset: number;
   readonly timestamp: number;
   readonly key: Buffer | null;
+  /** Undefined = none. */
+  readonly headers?: RecordHeaders;
   readonly value: Buffer | null;
 }
 
@@ -252,7 +255,7 @@ class Collection {
   take(partition: number, messages: KafkaMessage[]): void {
     this.#stalled.refresh();
     const end = this.#ends.get(partition) ?? 0n;
-    for (const { offset, timestamp, key, value } of messages) {
+    for (const { offset, timestamp, key, value, headers } of messages) {
       const at = BigInt(offset);
       if (at >= end) break;
       const expected = this.next.get(partition) ?? 0n;
@@ -262,7 +265,7 @@ class Collection {
       }
       this.next.set(partition, at + 1n);
       const place = { partition, offset: Number(at), timestamp: Number(timestamp) };
-      this.#visit({ ...place, key, value });
+      this.#visit({ ...place, key, headers: recordHeaders(headers), value });
     }
     if ((this.next.get(partition) ?? 0n) >= end) this.#open.delete(partition);
     if (this.#open.size === 0) this.#resolve();

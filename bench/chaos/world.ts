@@ -2,6 +2,7 @@
 
 import { MIB } from '../../src/config/limits.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
+import { eventIn, readableValue } from '../../src/kafka/record-value.ts';
 import { type Failover, partitionsOf, timedRecords } from '../../testing/failover.ts';
 import type { Gateway } from '../../testing/gateway.ts';
 import type { Reconciliation } from '../../testing/ledger.ts';
@@ -223,7 +224,7 @@ function observationsOf(watch: Watch): Observations {
 
 /** @param records duplicates among them are retries of clients */
 function accountOf(verdict: Reconciliation, records: readonly TopicRecord[]): Account {
-  const ids = new Set(records.map(({ value }) => idOf(value)));
+  const ids = new Set(records.map(idOf));
   const {
     clean: _,
     missing,
@@ -241,6 +242,6 @@ function accountOf(verdict: Reconciliation, records: readonly TopicRecord[]): Ac
   return { ...figures, ...counts, repeated: records.length - ids.size };
 }
 
-function idOf(value: Buffer | null): string {
-  return (JSON.parse(String(value)) as { id: string }).id;
+function idOf(record: TopicRecord): string {
+  return (eventIn(readableValue(record)) as { id: string }).id;
 }

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MIB } from '../../src/config/limits.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
+import { readableValue } from '../../src/kafka/record-value.ts';
 import type { HeaderName } from '../../src/streams/stream-file.ts';
 import type { GatewayOptions } from '../../testing/gateway.ts';
-import { createTopic, deleteTopic, eachRecord } from '../../testing/topic.ts';
+import { createTopic, deleteTopic, eachRecord, type TopicRecord } from '../../testing/topic.ts';
 import { LoadClient } from '../load/client.ts';
 import { type LoadShape, type LoadTimes, streamName } from '../load/messages.ts';
 import { percent } from '../report/number.ts';
@@ -212,7 +213,9 @@ export class Lab {
     moveTo(places.all, process.pid);
     try {
       for (const topic of topics) {
-        await eachRecord({ brokers, topic }, ({ key, value }) => account.record(key, value));
+        const visit = (record: TopicRecord) =>
+          account.record(record.key, readableValue(record).bytes);
+        await eachRecord({ brokers, topic }, visit);
       }
     } finally {
       moveTo(places.rest, process.pid);

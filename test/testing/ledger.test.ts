@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { encode } from '@msgpack/msgpack';
 import { describeReconciliation, Ledger, type Reconciliation } from '../../testing/ledger.ts';
 import type { TopicRecord } from '../../testing/topic.ts';
 
@@ -8,6 +9,22 @@ function record(id: string, attempt = 1, more: Partial<TopicRecord> = {}): Topic
   const value = Buffer.from(JSON.stringify({ id, attempt }));
   return { partition: 0, offset: offset++, timestamp: 0, key: null, value, ...more };
 }
+
+test('records stored as MessagePack are found by their id and attempt', () => {
+  const ledger = new Ledger();
+  ledger.sent('a');
+  ledger.refused('a', 'timeout');
+  ledger.sent('a', 2);
+  ledger.acknowledged('a', 2);
+  const headers = [{ name: 'content-type', value: Buffer.from('application/msgpack') }];
+  const packed = (id: string, attempt: number) =>
+    record(id, attempt, { headers, value: Buffer.from(encode({ id, attempt })) });
+  assert.deepEqual(accused(ledger.reconcile([packed('a', 1), packed('a', 2)])), {});
+  const broken = record('a', 2, { headers, value: Buffer.from([0xc1]), offset: 7 });
+  assert.deepEqual(accused(ledger.reconcile([packed('a', 2), broken])), {
+    phantom: ['partition 0 offset 7'],
+  });
+});
 
 /** Lists with entries. */
 function accused(verdict: Reconciliation): Partial<Reconciliation> {

@@ -40,6 +40,23 @@ test('reads exactly the records between the recorded offsets and the call', asyn
   assert.equal(all.length, 550);
 });
 
+test('reads the headers of records', async () => {
+  const topic = uniqueTopic();
+  await createTopic({ brokers, topic }, { numPartitions: 1 });
+  const producer = testKafka(brokers).producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+  });
+  await producer.connect();
+  const messages = [{ value: 'a', headers: { x: ['1', '2'] } }, { value: 'b' }];
+  await producer.send({ topic, messages });
+  await producer.disconnect();
+  const records = await readTopic({ brokers, topic });
+  assert.deepEqual(
+    records.map(({ headers }) => headers?.map(({ name, value }) => `${name}=${value}`)),
+    [['x=1', 'x=2'], []],
+  );
+});
+
 test('a topic without new records, and one that does not exist', async () => {
   const topic = uniqueTopic();
   assert.equal((await noteOffsets({ brokers, topic })).size, 0);

@@ -1,0 +1,47 @@
+/** Values of consumed records, whether stored as JSON or as MessagePack. */
+import { isObject, type JsonObject } from '../common/json-object.ts';
+import { msgpackToJson } from './msgpack-value.ts';
+import { CONTENT_TYPE_HEADER, lastHeader, type RecordHeaders } from './record-headers.ts';
+
+/** Media type of MessagePack and its synonyms, with or without parameters. */
+const MSGPACK = /^\s*application\/(x-|vnd\.)?(msgpack|messagepack)\s*(;|$)/i;
+
+/** Part of a record that determines how to read it. */
+export interface StoredValue {
+  readonly value: Buffer | null;
+  /** Undefined = none. */
+  readonly headers?: RecordHeaders;
+}
+
+export interface RecordValue {
+  /** JSON written from MessagePack, otherwise the stored bytes, which may be anything. */
+  readonly bytes: Buffer | null;
+  /** Reason why MessagePack was not converted; `bytes` are the stored ones then. */
+  readonly problem?: string;
+}
+
+/** Returns the value with MessagePack as JSON. Never throws, whatever the bytes. */
+export function readableValue({ value, headers = [] }: StoredValue): RecordValue {
+  if (value === null || !MSGPACK.test(lastHeader(headers, CONTENT_TYPE_HEADER) ?? '')) {
+    return { bytes: value };
+  }
+  try {
+    return { bytes: Buffer.from(msgpackToJson(value)) };
+  } catch (error) {
+    return { bytes: value, problem: `invalid MessagePack: ${(error as Error).message}` };
+  }
+}
+
+/**
+ * Returns the event; undefined if the value is not a JSON object: any producer may write to a
+ * topic.
+ */
+export function eventIn({ bytes, problem }: RecordValue): JsonObject | undefined {
+  if (bytes === null || problem !== undefined) return undefined;
+  try {
+    const event: unknown = JSON.parse(bytes.toString('utf8'));
+    return isObject(event) ? event : undefined;
+  } catch {
+    return undefined;
+  }
+}
