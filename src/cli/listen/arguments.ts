@@ -11,7 +11,7 @@ import {
   type ValueOption,
   wholeNumber,
 } from '../command-line.ts';
-import { type Filter, parseFilter } from './filter.ts';
+import { type Filter, type HeaderFilter, parseFilter, parseHeaderFilter } from './filter.ts';
 import { parseStart, type Start } from './start.ts';
 
 export interface ListenOptions {
@@ -26,6 +26,12 @@ export interface ListenOptions {
   readonly partitions: ReadonlySet<number> | undefined;
   /** Filters; an event is shown, counted and verified only if it matches all of them. */
   readonly filters: readonly Filter[];
+  /** Conditions of the same kind on the record headers. */
+  readonly headerFilters: readonly HeaderFilter[];
+  /** Names of headers that an event must not have. */
+  readonly withoutHeaders: readonly string[];
+  /** Whether to print the record headers. */
+  readonly headers: boolean;
   readonly json: boolean;
   readonly rate: boolean;
   readonly verify: boolean;
@@ -45,28 +51,31 @@ const COUNT_MAX = 999_999_999_999_999;
  */
 export function parseListenArguments(argv: readonly string[], nowMs = Date.now()): ListenOptions {
   const { values, positionals, help } = readOptions(argv, optionsAt(nowMs), wrong);
-  const { topic, stream, from = 'end', count, partition, filter, json, rate, verify } = values;
+  const { topic, stream, from = 'end', count, partition, headers, json, rate, verify } = values;
   const { 'sequence-field': sequenceField } = values;
   const [unexpected] = help ? [] : positionals;
   if (unexpected !== undefined) {
     throw wrong(`unexpected argument ${shown(unexpected)}; choose the topic with --topic`);
   }
   const partitions = partition.length === 0 ? undefined : new Set(partition.flat());
-  const read = { topic, stream, from, count, partitions, filters: filter };
-  const options = { ...read, json, rate, verify, sequenceField };
+  const { filter: filters, header: headerFilters, 'without-header': withoutHeaders } = values;
+  const read = { topic, stream, from, count, partitions, filters, headerFilters, withoutHeaders };
+  const options = { ...read, headers, json, rate, verify, sequenceField };
   if (!help) demandSense(options);
   return { ...options, help };
 }
 
 /** Rejects options that are valid alone but not together. */
 function demandSense(options: Omit<ListenOptions, 'help'>): void {
-  const { topic, stream, rate, verify, sequenceField, filters } = options;
+  const { topic, stream, rate, verify, sequenceField, filters, headers } = options;
   if (topic !== undefined && stream !== undefined) {
     throw wrong('--topic and --stream are mutually exclusive: a stream has its own topic');
   }
   if (verify && rate) {
     throw wrong('--verify and --rate are mutually exclusive: run one after the other');
   }
+  if (headers && rate)
+    throw wrong('--headers and --rate are mutually exclusive: no event is printed');
   if (sequenceField !== undefined && !verify) throw wrong('--sequence-field requires --verify');
   const texts = new Map<string, string>();
   for (const { field, text } of filters) {
@@ -76,6 +85,12 @@ function demandSense(options: Omit<ListenOptions, 'help'>): void {
       throw wrong(`--filter requires ${field} to be both ${both}: no event can match`);
     }
     texts.set(field, text);
+  }
+  const { headerFilters, withoutHeaders } = options;
+  const both = headerFilters.find(({ name }) => withoutHeaders.includes(name));
+  if (both !== undefined) {
+    const name = shown(both.name);
+    throw wrong(`--header and --without-header both name ${name}: no event can match`);
   }
 }
 
@@ -93,6 +108,9 @@ function optionsAt(nowMs: number) {
     count: wholeNumber(1, COUNT_MAX),
     partition: PARTITIONS,
     filter: FILTER,
+    header: HEADER,
+    'without-header': WITHOUT_HEADER,
+    headers: 'flag',
     json: 'flag',
     rate: 'flag',
     verify: 'flag',
@@ -125,6 +143,14 @@ const FILTER: ListOption<Filter> = {
   expects: 'FIELD=TEXT',
   read: parseFilter,
 };
+
+const HEADER: ListOption<HeaderFilter> = {
+  multiple: true,
+  expects: 'NAME or NAME=TEXT',
+  read: parseHeaderFilter,
+};
+
+const WITHOUT_HEADER: ListOption<string> = { multiple: true, ...text('the name of a header') };
 
 function wrong(message: string): StartError {
   return new StartError(

@@ -27,6 +27,17 @@ export const COLORS: Colors = {
   broken: sgr(31, 39),
 };
 
+const unchanged: Paint = (text) => text;
+
+export const UNCOLORED: Colors = {
+  place: unchanged,
+  key: unchanged,
+  name: unchanged,
+  text: unchanged,
+  literal: unchanged,
+  broken: unchanged,
+};
+
 /**
  * Returns whether to color output: on a capable terminal, unless `NO_COLOR` is set; `FORCE_COLOR`
  * (except `0`) enables colors everywhere.

@@ -1,18 +1,5 @@
-/** Parsing of a record's value as an event. */
-import { isObject, type JsonObject } from '../../common/json-object.ts';
-
-/**
- * Returns the event; undefined if the value is not a JSON object: any producer may write to a
- * topic.
- */
-export function parseEvent(value: Buffer | null): JsonObject | undefined {
-  try {
-    const event: unknown = JSON.parse(value?.toString('utf8') ?? '');
-    return isObject(event) ? event : undefined;
-  } catch {
-    return undefined;
-  }
-}
+/** Paths in an event. */
+import type { JsonObject } from '../../common/json-object.ts';
 
 /**
  * Returns the value in `event` at `path`: a field name, or names (indices in arrays) joined by

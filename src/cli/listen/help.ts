@@ -16,7 +16,11 @@ Prints the events of a topic, one per line: partition, offset, key, value, separ
   --filter FIELD=TEXT     only events whose field equals this string, or the number, true, false
                           or null with this text; nested fields with dots: user.name=Ann; @key is
                           the record key. An event must match all filters
-  --count N               stop after N events (with --filter: N matching events)
+  --header NAME[=TEXT]    only events with this record header, and with this value
+  --without-header NAME   only events without this record header
+  --count N               stop after N events (with filters: N matching events)
+  --headers               also print the record headers, before the value: name=value, separated
+                          by spaces; not with --rate
   --json                  one JSON object per line: partition, offset, timestamp, key, value
   --rate                  instead of events, print the rate once a second, total and by partition;
                           not with --verify
@@ -28,6 +32,8 @@ Prints the events of a topic, one per line: partition, offset, key, value, separ
                           Reports missing and repeated numbers, too
   --help                  this text
 
+Values stored as MessagePack (header content-type: application/msgpack) are shown, filtered and
+verified as JSON.
 Brokers, streams and credentials come from the gateway's environment variables (${me} --help);
 make listen adds those of the gateway started by make run, except passwords.
 Reads without committing offsets. Waits while Kafka or the topic is unavailable, and resumes at its

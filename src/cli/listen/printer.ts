@@ -1,10 +1,11 @@
 /** Processing of the records that `listen` reads: filters, prints, counts and verifies them. */
 import type { KafkaMessage } from 'kafkajs';
 import type { JsonObject } from '../../common/json-object.ts';
+import { type RecordHeaders, recordHeaders } from '../../kafka/record-headers.ts';
+import { eventIn, readableValue } from '../../kafka/record-value.ts';
 import type { ListenOptions } from './arguments.ts';
 import type { Colors } from './colors.ts';
-import { parseEvent } from './event.ts';
-import { matchesAll } from './filter.ts';
+import { matchesAll, matchesHeaders } from './filter.ts';
 import { counted, jsonLine, type ListenedRecord, plainLine } from './format.ts';
 import type { Output } from './output.ts';
 import { Rates } from './rates.ts';
@@ -53,7 +54,7 @@ export class Printer {
     let text = '';
     for (const message of messages) {
       if (stop.signal.aborted) return;
-      text += this.#process(recordOf(partition, message));
+      text += this.#process(partition, message);
       if (this.#shown >= count) stop.abort();
       if (text.length >= CHUNK_LENGTH || stop.signal.aborted) {
         await output.write(text);
@@ -70,25 +71,30 @@ export class Printer {
     if (this.#startedMs === undefined) return read;
     await this.#writeRates();
     const seconds = ((performance.now() - this.#startedMs) / 1_000).toFixed(1);
-    const all = this.#parts.options.filters.length === 0 ? read : `${this.#shown} of ${read}`;
+    const { filters, headerFilters, withoutHeaders } = this.#parts.options;
+    const isFiltered = filters.length + headerFilters.length + withoutHeaders.length > 0;
+    const all = isFiltered ? `${this.#shown} of ${read}` : read;
     return `${all} in ${seconds} s`;
   }
 
   /** @returns the text to print, possibly empty */
-  #process(record: ListenedRecord): string {
+  #process(partition: number, message: KafkaMessage): string {
     const { options, verification, colors } = this.#parts;
-    const { filters } = options;
+    const { filters, headerFilters, withoutHeaders, headers, json } = options;
     this.#read++;
+    const found = recordHeaders(message.headers);
+    if (!matchesHeaders(headerFilters, withoutHeaders, found)) return '';
+    const record = recordOf(partition, message, found);
     let event: JsonObject | undefined;
-    if (filters.length > 0 || verification !== undefined) event = parseEvent(record.value);
+    if (filters.length > 0 || verification !== undefined) event = eventIn(record.value);
     if (!matchesAll(filters, record.key, event)) return '';
     this.#shown++;
     verification?.check(record, event);
     if (this.#rates !== undefined) {
-      this.#rates.count(record.partition);
+      this.#rates.count(partition);
       return '';
     }
-    return options.json ? jsonLine(record) : plainLine(record, colors);
+    return json ? jsonLine(record, { headers }) : plainLine(record, { headers, colors });
   }
 
   async #writeRates(): Promise<void> {
@@ -97,7 +103,17 @@ export class Printer {
   }
 }
 
-function recordOf(partition: number, message: KafkaMessage): ListenedRecord {
-  const { offset, timestamp, key, value } = message;
-  return { partition, offset: BigInt(offset), timestamp: Number(timestamp), key, value };
+function recordOf(
+  partition: number,
+  { offset, timestamp, key, value }: KafkaMessage,
+  headers: RecordHeaders,
+): ListenedRecord {
+  return {
+    partition,
+    offset: BigInt(offset),
+    timestamp: Number(timestamp),
+    key,
+    headers,
+    value: readableValue({ value, headers }),
+  };
 }

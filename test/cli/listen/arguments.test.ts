@@ -11,6 +11,9 @@ const DEFAULTS = {
   count: undefined,
   partitions: undefined,
   filters: [],
+  headerFilters: [],
+  withoutHeaders: [],
+  headers: false,
   json: false,
   rate: false,
   verify: false,
@@ -25,7 +28,8 @@ test('the default prints new events, without end', () => {
 test('all compatible options together', () => {
   const argv = ['--stream', 'orders', '--from', 'beginning', '--count=17', '--json', '--verify'];
   argv.push('--partition', '0,3', '--partition=5', '--filter', 'a.b=c', '--filter', '@key=');
-  argv.push('--sequence-field', 'seq');
+  argv.push('--header', 'fb-stream=a=b', '--header', 'fb-time', '--without-header=fb-resent');
+  argv.push('--headers', '--sequence-field', 'seq');
   assert.deepEqual(parseListenArguments(argv), {
     topic: undefined,
     stream: 'orders',
@@ -36,12 +40,23 @@ test('all compatible options together', () => {
       { field: 'a.b', text: 'c' },
       { field: '@key', text: '' },
     ],
+    headerFilters: [
+      { name: 'fb-stream', text: 'a=b' },
+      { name: 'fb-time', text: undefined },
+    ],
+    withoutHeaders: ['fb-resent'],
+    headers: true,
     json: true,
     rate: false,
     verify: true,
     sequenceField: 'seq',
     help: false,
   });
+});
+
+test('a header may be required to have several values, since it may be repeated', () => {
+  const { headerFilters } = parseListenArguments(['--header', 'a=1', '--header', 'a=2']);
+  assert.equal(headerFilters.length, 2);
 });
 
 test('--from with an age, after a space or =', () => {
@@ -57,6 +72,8 @@ const RANGES: Readonly<Record<string, RegExp>> = {
   '--partition': /--partition must be whole numbers from 0 to 2147483647 such as 3 or 0,3, not /,
   '--from': /--from must be beginning, end, a time since 1970 .* age of up to 999999999 .*, not /,
   '--filter': /--filter must be FIELD=TEXT, not /,
+  '--header': /--header must be NAME or NAME=TEXT, not /,
+  '--without-header': /--without-header must be the name of a header, not /,
   '--stream': /--stream must be 1 to 64 lower-case letters, .*, not /,
   '--topic': /--topic must be a topic name: 1 to 249 letters, .*, not /,
   '--sequence-field': /--sequence-field must be the name of a field, not /,
@@ -67,6 +84,8 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   '--partition': ['-1', '-3,0', '', 'x', '0,x', '0,,1', '1.5', '2147483648', HUGE],
   '--from': ['-15', '-m', '-1.5h', '', 'middle', '15m', '-1w', '-9999999999d', '1969-12-31', HUGE],
   '--filter': ['msg', '', '=x', '-3'],
+  '--header': ['', '=', '=x'],
+  '--without-header': [''],
   '--stream': ['', '-a', 'Orders', 'a/b', '%6f', HUGE],
   '--topic': ['', '.', '..', 'a b', 'a/b', HUGE],
   '--sequence-field': [''],
@@ -109,6 +128,9 @@ for (const [argv, expected] of [
   [['--sequence-field', 'seq', '--rate'], /--sequence-field requires --verify/],
   [['--filter', 'a=1', '--filter=a=2'], /--filter requires a to be both "1" and "2"/],
   [['--filter', '@key=a', '--filter=b=2', '--filter=@key=b'], /--filter requires @key to be/],
+  [['--header=a=1', '--without-header', 'a'], /--header and --without-header both name "a": no/],
+  [['--headers', '--rate'], /--headers and --rate are mutually exclusive/],
+  [['--headers=fb-id'], /--headers takes no value/],
   [['--count', '3', '--count=4'], /--count is repeated/],
   [['--from', 'end', '--from', 'end'], /--from is repeated/],
   [['--sequence-field=a', '--sequence-field=b', '--verify'], /--sequence-field is repeated/],
@@ -137,6 +159,9 @@ test('each pair of options is either accepted or listed as contradictory', () =>
     '--count=1',
     '--partition=0',
     '--filter=a=1',
+    '--header=a',
+    '--without-header=b',
+    '--headers',
     '--json',
     '--rate',
     '--verify',
@@ -154,6 +179,10 @@ test('each pair of options is either accepted or listed as contradictory', () =>
     '--count=1 --sequence-field=n',
     '--partition=0 --sequence-field=n',
     '--filter=a=1 --sequence-field=n',
+    '--header=a --sequence-field=n',
+    '--without-header=b --sequence-field=n',
+    '--headers --rate',
+    '--headers --sequence-field=n',
     '--json --sequence-field=n',
     '--rate --verify',
     '--rate --sequence-field=n',

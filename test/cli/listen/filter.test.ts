@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseEvent } from '../../../src/cli/listen/event.ts';
-import { matchesAll, parseFilter } from '../../../src/cli/listen/filter.ts';
+import {
+  matchesAll,
+  matchesHeaders,
+  parseFilter,
+  parseHeaderFilter,
+} from '../../../src/cli/listen/filter.ts';
 import type { JsonObject } from '../../../src/common/json-object.ts';
 
-const event = parseEvent(
-  Buffer.from(
-    '{"msg":"hi","n":1.0,"big":1e3,"digits":"1","ok":true,"none":null,"o":{"p":"x=y"},"e":""}',
-  ),
+const event: JsonObject = JSON.parse(
+  '{"msg":"hi","n":1.0,"big":1e3,"digits":"1","ok":true,"none":null,"o":{"p":"x=y"},"e":""}',
 );
 
 function lets(texts: readonly string[], from: JsonObject | undefined = event, key = 'client-7') {
@@ -49,4 +51,41 @@ test('invalid events match only by key, and a missing key is not the empty one',
   assert(!matchesAll(filter('msg=hi'), Buffer.from('k'), undefined), 'no field');
   assert(matchesAll(filter('@key='), Buffer.alloc(0), undefined), 'the empty key');
   assert(!matchesAll(filter('@key='), null, undefined), 'no key');
+});
+
+test('a header filter is a name, or split at its first =', () => {
+  assert.deepEqual(parseHeaderFilter('fb-resent'), { name: 'fb-resent', text: undefined });
+  assert.deepEqual(parseHeaderFilter('a=b=c'), { name: 'a', text: 'b=c' });
+  assert.deepEqual(parseHeaderFilter('a='), { name: 'a', text: '' });
+  for (const text of ['', '=', '=a']) assert.equal(parseHeaderFilter(text), undefined, text);
+});
+
+const HEADERS = [
+  { name: 'fb-stream', value: Buffer.from('clicks') },
+  { name: 'twice', value: Buffer.from('1') },
+  { name: 'twice', value: Buffer.from('2') },
+  { name: 'empty', value: Buffer.alloc(0) },
+  { name: 'none', value: null },
+];
+const hasHeaders = (texts: readonly string[], without: readonly string[] = []) =>
+  matchesHeaders(
+    texts.map((text) => parseHeaderFilter(text)!),
+    without,
+    HEADERS,
+  );
+
+for (const text of ['fb-stream', 'fb-stream=clicks', 'twice=1', 'twice=2', 'empty=', 'none']) {
+  test(`header matches: ${text}`, () => assert(hasHeaders([text]), text));
+}
+for (const text of ['fb-strea', 'Fb-Stream', 'fb-stream=click', 'twice=3', 'none=', 'none=null']) {
+  test(`header does not match: ${text}`, () => assert(!hasHeaders([text]), text));
+}
+
+test('all header filters must match, and no excluded header may be present', () => {
+  assert(hasHeaders(['fb-stream=clicks', 'twice=1', 'twice=2']), 'all hold');
+  assert(!hasHeaders(['fb-stream=clicks', 'twice=3']), 'one does not');
+  assert(hasHeaders(['fb-stream'], ['fb-resent']), 'not excluded');
+  assert(!hasHeaders([], ['fb-resent', 'none']), 'excluded, though without a value');
+  assert(matchesHeaders([], [], []), 'no filter');
+  assert(matchesHeaders([], ['fb-resent'], []), 'no header');
 });

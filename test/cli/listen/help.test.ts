@@ -18,6 +18,8 @@ test('the help has every option, and no other', () => {
       '--count': '1',
       '--partition': '0',
       '--filter': 'a=b',
+      '--header': 'fb-resent',
+      '--without-header': 'fb-resent',
       '--from': 'end',
       '--stream': 'orders',
       '--topic': 'shop.orders',

@@ -3,7 +3,14 @@ import { test } from 'node:test';
 import { Verification } from '../../../src/cli/listen/verification.ts';
 import { LIMITS } from '../../../src/config/limits.ts';
 
-const record = { partition: 1, offset: 7n, timestamp: 0, key: Buffer.from('c'), value: null };
+const record = {
+  partition: 1,
+  offset: 7n,
+  timestamp: 0,
+  key: Buffer.from('c'),
+  headers: [],
+  value: { bytes: null },
+};
 
 function verify(events: readonly object[], sequenceField?: string) {
   const said: string[] = [];
