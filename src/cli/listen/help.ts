@@ -26,8 +26,9 @@ Prints the events of a topic, one per line: partition, offset, key, value, separ
                           not with --verify
   --verify                report events with a repeated id, and at the end the number of events,
                           distinct ids, repeats and events without an id, on stderr; exit code 1
-                          if anything was wrong. Missing ids cannot be detected: only senders
-                          know them
+                          if anything was wrong. Events marked as possible repeats (header
+                          fb-resent) are only counted: of the copies of an id, one may be
+                          unmarked. Missing ids cannot be detected: only senders know them
   --sequence-field FIELD  with --verify: field that each client (record key) increments by one.
                           Reports missing and repeated numbers, too
   --help                  this text

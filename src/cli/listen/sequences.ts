@@ -15,6 +15,8 @@ export interface SequencesSummary {
   /** Numbers that have not arrived. */
   readonly missing: number;
   readonly repeats: number;
+  /** Repeated numbers of events that may repeat others. */
+  readonly markedRepeats: number;
   /** Numbers that arrived after a greater one. */
   readonly late: number;
   /** Events without a number or a key, or of clients beyond the limit. */
@@ -28,6 +30,7 @@ export class Sequences {
   /** Missing numbers of dropped ranges. */
   #givenUp = 0;
   #repeats = 0;
+  #markedRepeats = 0;
   #late = 0;
   #unfollowed = 0;
 
@@ -38,9 +41,10 @@ export class Sequences {
   /**
    * @param key record key, which identifies the client
    * @param value value of the sequence field
+   * @param mayRepeat a repeated number is counted, but is no finding
    * @returns the finding, or undefined
    */
-  check(key: Buffer | null, value: unknown): string | undefined {
+  check(key: Buffer | null, value: unknown, mayRepeat = false): string | undefined {
     const number = numberOf(value);
     if (key === null || number === undefined) {
       this.#unfollowed++;
@@ -48,7 +52,12 @@ export class Sequences {
     }
     const client = key.toString('utf8');
     const gaps = this.#clients.get(client);
-    if (gaps !== undefined) return this.#describe(this.#add(gaps, number), client, number);
+    if (gaps !== undefined) {
+      const arrival = this.#add(gaps, number);
+      if (arrival.kind !== 'repeat' || !mayRepeat) return this.#describe(arrival, client, number);
+      this.#markedRepeats++;
+      return undefined;
+    }
     if (this.#clients.size < this.#bounds.clientsMax) this.#clients.set(client, new Gaps(number));
     else this.#unfollowed++;
     return undefined;
@@ -61,17 +70,19 @@ export class Sequences {
       clients: this.#clients.size,
       missing,
       repeats: this.#repeats,
+      markedRepeats: this.#markedRepeats,
       late: this.#late,
       unfollowed: this.#unfollowed,
     };
   }
 
-  /** Summary line. */
+  /** Summary line; without marked repeats if there are none. */
   describe(): string {
-    const { clients, missing, repeats, late, unfollowed } = this.summary;
+    const { clients, missing, repeats, markedRepeats, late, unfollowed } = this.summary;
+    const marked = markedRepeats === 0 ? '' : `${counted(markedRepeats, 'marked repeat')}, `;
     return (
       `sequences of ${counted(clients, 'client')}: ${missing} missing, ` +
-      `${counted(repeats, 'repeat')}, ${late} late, ${unfollowed} not tracked`
+      `${counted(repeats, 'repeat')}, ${marked}${late} late, ${unfollowed} not tracked`
     );
   }
 

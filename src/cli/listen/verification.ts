@@ -1,9 +1,11 @@
 /**
  * Checks of `--verify`: repeats by id, and with `--sequence-field` gaps in each client's numbers.
+ * An event with the header fb-resent may repeat another one.
  */
 
 import type { JsonObject } from '../../common/json-object.ts';
 import { LIMITS } from '../../config/limits.ts';
+import { hasHeader, RESENT_HEADER } from '../../kafka/record-headers.ts';
 import { fieldAt } from './event.ts';
 import type { ListenedRecord } from './format.ts';
 import { Repeats } from './repeats.ts';
@@ -34,11 +36,14 @@ export class Verification {
 
   /** Checks the next record of its partition and reports findings. */
   check(record: ListenedRecord, event: JsonObject | undefined): void {
-    const id = this.#repeats.check(event);
-    if (id !== undefined) this.#report(`repeat of ${id}`, record);
+    const marked = hasHeader(record.headers, RESENT_HEADER);
+    const repeat = this.#repeats.check(event, marked);
+    if (repeat?.isMarked === false) this.#report(`repeat of ${repeat.id}`, record);
     const { sequenceField } = this.#options;
     if (this.#sequences === undefined || sequenceField === undefined) return;
-    const found = this.#sequences.check(record.key, fieldAt(event, sequenceField));
+    // An original after its marked repeat is not marked itself.
+    const mayRepeat = marked || repeat?.isMarked === true;
+    const found = this.#sequences.check(record.key, fieldAt(event, sequenceField), mayRepeat);
     if (found !== undefined) this.#report(found, record);
   }
 

@@ -1,4 +1,4 @@
-/** Headers and MessagePack in the records of a real Kafka. */
+/** Headers, marked repeats and MessagePack in the records of a real Kafka. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
@@ -80,11 +80,48 @@ for (const [name, compression] of [
   });
 }
 
-test('--verify finds repeats by the ids of MessagePack and JSON', async () => {
+test('--verify: marked repeats are counted, a second unmarked copy is reported', async () => {
+  const topic = await newTopic({ brokers, numPartitions: 3 });
+  const copy = (partition: number, id: string, headers = {}) => ({
+    partition,
+    value: partition === 2 ? packed({ id }) : JSON.stringify({ id }),
+    headers: partition === 2 ? { ...headers, ...MSGPACK } : headers,
+  });
+  // Read partition by partition, in any order: each original may come after its repeats.
+  const fine = [copy(0, 'a', RESENT), copy(1, 'a'), copy(2, 'a', RESENT), copy(2, 'b')];
+  await producer.send({ topic, messages: [...fine, copy(0, 'b', RESENT), copy(1, 'c')] });
+  const args = ['--verify', '--count'];
+  const clean = listen(topic, [...args, '6']);
+  assert.equal(await clean.exit, 0, clean.err);
+  assert.doesNotMatch(clean.err, /repeat of/);
+  assert.match(
+    clean.err,
+    /\nforebay: 6 events, 3 distinct ids, 0 repeats, 3 marked repeats, 0 without id\n$/,
+  );
+  await producer.send({ topic, messages: [copy(2, 'c')] });
+  const bad = listen(topic, [...args, '7']);
+  assert.equal(await bad.exit, 1);
+  assert.match(bad.err, /: repeat of "c" at partition [12] offset \d\n/);
+  assert.match(
+    bad.err,
+    /: 7 events, 3 distinct ids, 1 repeat, 3 marked repeats, 0 without id; first repeats: "c"\n$/,
+  );
+});
+
+test('--verify --sequence-field: numbers of marked repeats are no error', async () => {
   const topic = await newTopic({ brokers, numPartitions: 1 });
-  const messages = [{ value: packed({ id: 'a' }), headers: MSGPACK }, { value: '{"id":"a"}' }];
+  const copy = (seq: number, headers = {}) => ({
+    key: 'ann',
+    value: packed({ id: `e${seq}`, seq }),
+    headers: { ...headers, ...MSGPACK },
+  });
+  const messages = [copy(1), copy(2, RESENT), copy(2), copy(1, RESENT), copy(3)];
   await producer.send({ topic, messages });
-  const listener = listen(topic, ['--verify', '--count', '2']);
-  assert.equal(await listener.exit, 1);
-  assert.match(listener.err, /: repeat of "a" at partition 0 offset 1\n/);
+  const args = ['--verify', '--sequence-field', 'seq', '--count', '5'];
+  const listener = listen(topic, args);
+  assert.equal(await listener.exit, 0, listener.err);
+  assert.match(
+    listener.err,
+    /: sequences of 1 client: 0 missing, 0 repeats, 2 marked repeats, 0 late, 0 not tracked\n$/,
+  );
 });

@@ -11,7 +11,9 @@ const record = {
   headers: [],
   value: { bytes: null },
 };
+const RESENT = [{ name: 'fb-resent', value: Buffer.from('1') }];
 
+/** @param events those with a field `marked` have the header fb-resent */
 function verify(events: readonly object[], sequenceField?: string) {
   const said: string[] = [];
   const verification = new Verification({
@@ -19,7 +21,9 @@ function verify(events: readonly object[], sequenceField?: string) {
     sequenceField,
     say: (line) => said.push(line),
   });
-  for (const event of events) verification.check(record, { ...event });
+  for (const event of events) {
+    verification.check('marked' in event ? { ...record, headers: RESENT } : record, { ...event });
+  }
   return { verification, said };
 }
 
@@ -79,4 +83,54 @@ test('findings above the limit are only counted', () => {
   assert.equal(said.length, LIMITS.listenFindings + 1);
   assert.equal(said.at(-1), 'further findings are only counted');
   assert.match(verification.describe()[0] ?? '', new RegExp(` ${repeats} repeats`));
+});
+
+test('marked repeats are clean, before and after their original, also for sequences', () => {
+  const [original, marked] = [
+    { id: 'a', seq: 1 },
+    { id: 'a', seq: 1, marked: true },
+  ];
+  for (const order of [
+    [original, marked, marked],
+    [marked, original, marked],
+    [marked, marked, original],
+  ]) {
+    const { verification, said } = verify(order, 'seq');
+    assert.deepEqual(said, []);
+    assert.equal(verification.clean, true);
+    assert.deepEqual(verification.describe(), [
+      '3 events, 1 distinct id, 0 repeats, 2 marked repeats, 0 without id',
+      'sequences of 1 client: 0 missing, 0 repeats, 2 marked repeats, 0 late, 0 not tracked',
+    ]);
+    const again = verify([...order, original], 'seq');
+    assert.equal(again.verification.clean, false);
+    assert.deepEqual(again.said, [
+      'repeat of "a" at partition 1 offset 7',
+      'repeat of 1 of "c" at partition 1 offset 7',
+    ]);
+  }
+});
+
+test('a number reused by an unmarked event with another id is a repeat', () => {
+  const events = [
+    { id: 'a', seq: 1, marked: true },
+    { id: 'b', seq: 1 },
+  ];
+  const { verification, said } = verify(events, 'seq');
+  assert.deepEqual(said, ['repeat of 1 of "c" at partition 1 offset 7']);
+  assert.equal(verification.clean, false);
+});
+
+test('a mark with any value, or none, counts', () => {
+  for (const value of [null, Buffer.alloc(0), Buffer.from('0')]) {
+    const verification = new Verification({
+      idField: 'id',
+      sequenceField: undefined,
+      say: assert.fail,
+    });
+    const headers = [{ name: 'fb-resent', value }];
+    verification.check(record, { id: 1 });
+    verification.check({ ...record, headers }, { id: 1 });
+    assert.equal(verification.clean, true);
+  }
 });
