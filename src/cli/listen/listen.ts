@@ -13,7 +13,7 @@ import { Output } from './output.ts';
 import { describe, obstacleOf, reasonOf, TRANSIENT, waitForTopic } from './positions.ts';
 import { Printer } from './printer.ts';
 import { type Positions, TopicReader } from './reader.ts';
-import { chooseTopic } from './topic-choice.ts';
+import { chooseTopic, type TopicChoice } from './topic-choice.ts';
 import { Verification } from './verification.ts';
 
 const PAUSE_MS = 1_000;
@@ -37,9 +37,9 @@ export async function runListen(argv: string[]): Promise<number> {
     }
     for (const warning of unknownSettings(process.env)) complain(warning);
     const config = readConfig(process.env);
-    const { topic, notes } = await chooseTopic(config, options, process.env);
-    for (const note of notes) complain(note);
-    return await new Listen(config, topic, options).run();
+    const choice = await chooseTopic(config, options, process.env);
+    for (const note of choice.notes) complain(note);
+    return await new Listen(config, choice, options).run();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     complain(error.message);
@@ -58,7 +58,7 @@ class Listen {
   #closed = false;
   #outputError: Error | undefined;
 
-  constructor(config: Config, topic: string, options: ListenOptions) {
+  constructor(config: Config, { topic, idField }: TopicChoice, options: ListenOptions) {
     this.#topic = topic;
     this.#brokers = config.kafkaBrokers;
     this.#kafka = new Kafka({ ...kafkaOptions(config), retry: RETRY });
@@ -66,7 +66,7 @@ class Listen {
     const { verify, sequenceField } = options;
     if (verify)
       this.#verification = new Verification({
-        idField: config.idField,
+        idField,
         sequenceField,
         say: complain,
       });

@@ -9,6 +9,7 @@
  */
 import type { JsonObject } from '../../common/json-object.ts';
 import { printable } from '../../common/printable.ts';
+import { fieldAt } from './event.ts';
 import { counted } from './format.ts';
 
 export interface RepeatsSummary {
@@ -56,7 +57,7 @@ export class Repeats {
   #forgotten = 0;
 
   /**
-   * @param field name of the field that holds an event's id
+   * @param field path of the field that holds an event's id
    * @param idsMax maximum of remembered ids; at least the newest half of them is kept
    */
   constructor(field: string, idsMax: number) {
@@ -113,7 +114,7 @@ export class Repeats {
       counted(distinctIds, 'distinct id'),
       counted(repeats, 'repeat'),
       ...(this.#hasMarks ? [counted(markedRepeats, 'marked repeat')] : []),
-      `${withoutId} without ${this.#field}`,
+      `${withoutId} without ${printable(this.#field)}`,
     ];
     if (forgotten > 0) parts.push(`the ${forgotten} oldest ids were evicted`);
     const line = parts.join(', ');
@@ -131,8 +132,7 @@ export class Repeats {
   }
 
   #idOf(event: JsonObject | undefined): string | undefined {
-    if (event === undefined || !Object.hasOwn(event, this.#field)) return undefined;
-    const id = event[this.#field];
-    return id === null ? undefined : JSON.stringify(id);
+    const id = fieldAt(event, this.#field);
+    return id === undefined || id === null ? undefined : JSON.stringify(id);
   }
 }

@@ -10,6 +10,8 @@ import type { ListenOptions } from './arguments.ts';
 
 export interface TopicChoice {
   readonly topic: string;
+  /** Path of the field with the id of an event, in names joined by dots. */
+  readonly idField: string;
   /** Lines about the choice. */
   readonly notes: readonly string[];
 }
@@ -28,13 +30,13 @@ export async function chooseTopic(
   { topic, stream, sequenceField }: Chosen,
   env: NodeJS.ProcessEnv,
 ): Promise<TopicChoice> {
-  const { streamsFile, kafkaTopic } = config;
+  const { streamsFile, kafkaTopic, idField } = config;
   const topicEnv = SETTINGS.kafkaTopic.env;
   const path = streamsFile === undefined ? undefined : printable(streamsFile);
-  if (topic !== undefined) return { topic, notes: [] };
+  if (topic !== undefined) return { topic, idField, notes: [] };
   if (stream === undefined && (streamsFile === undefined || env[topicEnv])) {
     const notes = path === undefined ? [] : [`${topicEnv} is set: ignoring the streams of ${path}`];
-    return { topic: kafkaTopic, notes };
+    return { topic: kafkaTopic, idField, notes };
   }
   if (streamsFile === undefined) {
     throw invalid(`--stream requires a stream file: set ${SETTINGS.streamsFile.env}`);
@@ -43,7 +45,8 @@ export async function chooseTopic(
   const topics = [...new Set(streams.map((spec) => spec.topic))];
   const [only, ...others] = topics;
   if (stream === undefined && only !== undefined && others.length === 0) {
-    return { topic: only, notes: [`${path} has one topic, ${only}`] };
+    const notes = [`${path} has one topic, ${only}`];
+    return { topic: only, idField: commonIdField(streams) ?? idField, notes };
   }
   const names = streams.map(({ name }) => name).join(', ');
   if (stream === undefined) {
@@ -62,7 +65,7 @@ export async function chooseTopic(
   if (sequenceField !== undefined && found.key.length === 0) {
     throw invalid(`--sequence-field requires a record key, and stream ${stream} has none`);
   }
-  return { topic: found.topic, notes: notesOf(found, streams) };
+  return { topic: found.topic, idField: idFieldOf(found), notes: notesOf(found, streams) };
 }
 
 /**
@@ -82,6 +85,16 @@ async function readStreams(config: Config, path: string): Promise<StreamFile> {
     if (!(error instanceof StartError)) throw error;
     throw new StartError(error.message, EXIT.configuration);
   }
+}
+
+function idFieldOf({ record }: StreamSpec): string {
+  return record.idField.join('.');
+}
+
+/** Returns the id field of the streams; undefined if they have several. */
+function commonIdField(streams: readonly StreamSpec[]): string | undefined {
+  const [field, ...others] = new Set(streams.map(idFieldOf));
+  return others.length === 0 ? field : undefined;
 }
 
 /** Names the record key of the stream, and other streams whose events are in the same topic. */

@@ -12,6 +12,7 @@ import { Repeats } from './repeats.ts';
 import { Sequences } from './sequences.ts';
 
 export interface VerificationOptions {
+  /** Path of an event's id. */
   readonly idField: string;
   /** Path of the number that each client increments; undefined = check ids only. */
   readonly sequenceField: string | undefined;

@@ -41,6 +41,14 @@ test('a field of another name, and no field of the prototype', () => {
   assert.equal(idOf(repeats.check(event({ toString: 'a' }))), '"a"');
 });
 
+test('the id may be nested', () => {
+  const repeats = new Repeats('meta.id', 1_000);
+  repeats.check(event({ meta: { id: 'a' } }));
+  assert.equal(idOf(repeats.check(event({ meta: { id: 'a' } }))), '"a"');
+  assert.equal(repeats.check(event({ meta: 'a' })), undefined);
+  assert.equal(repeats.summary.withoutId, 1);
+});
+
 test('a repeated id is escaped for the terminal, and one of a kind has no plural', () => {
   const repeats = new Repeats('id', 1_000);
   const evil = event({ id: '\u009b31m\u202e\u001b' });

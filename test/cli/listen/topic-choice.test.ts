@@ -41,20 +41,34 @@ async function messageOf(argv: readonly string[], env: Record<string, string>): 
 }
 
 test('without a stream file: KAFKA_TOPIC or its default, or the topic of an option', async () => {
-  assert.deepEqual(await choice([], {}), { topic: 'event_topic_newer', notes: [] });
-  assert.deepEqual(await choice([], { KAFKA_TOPIC: 'a' }), { topic: 'a', notes: [] });
-  assert.deepEqual(await choice(['--topic', 'b'], { KAFKA_TOPIC: 'a' }), { topic: 'b', notes: [] });
+  assert.deepEqual(await choice([], {}), {
+    topic: 'event_topic_newer',
+    idField: 'id',
+    notes: [],
+  });
+  assert.deepEqual(await choice([], { KAFKA_TOPIC: 'a' }), {
+    topic: 'a',
+    idField: 'id',
+    notes: [],
+  });
+  assert.deepEqual(await choice(['--topic', 'b'], { KAFKA_TOPIC: 'a' }), {
+    topic: 'b',
+    idField: 'id',
+    notes: [],
+  });
 });
 
 test('--stream reads the topic of the stream, and names its record key', async () => {
   const env = { FOREBAY_STREAMS_FILE: SEVERAL, FOREBAY_KEY_FIELD: 'user.id' };
   assert.deepEqual(await choice(['--stream', 'clicks'], env), {
     topic: 'web.clicks',
+    idField: 'id',
     notes: ['stream clicks: record key user.id'],
   });
   const set = { ...env, KAFKA_TOPIC: 'unused' };
   assert.deepEqual(await choice(['--stream', 'orders'], set), {
     topic: 'shop.orders',
+    idField: 'id',
     notes: [
       'stream orders: record key shop|order.id',
       'shop.orders also has the events of returns',
@@ -68,6 +82,7 @@ test('a stream file without a choice: its only topic, else the streams to choose
   const one = fileOf('one.yaml', '  a: { topic: t }\n  b: { topic: t }\n');
   assert.deepEqual(await choice([], { FOREBAY_STREAMS_FILE: one }), {
     topic: 't',
+    idField: 'id',
     notes: [`${one} has one topic, t`],
   });
   assert.equal(
@@ -76,6 +91,7 @@ test('a stream file without a choice: its only topic, else the streams to choose
   );
   assert.deepEqual(await choice([], { FOREBAY_STREAMS_FILE: SEVERAL, KAFKA_TOPIC: 'a' }), {
     topic: 'a',
+    idField: 'id',
     notes: [`KAFKA_TOPIC is set: ignoring the streams of ${SEVERAL}`],
   });
 });
@@ -112,4 +128,21 @@ test('--sequence-field requires the record key of the stream', async () => {
     await messageOf([...argv, 'returns'], env),
     'listen: --sequence-field requires a record key, and stream returns has none',
   );
+});
+
+test('ids are in the field of the stream; without a choice in the one that all streams have', async () => {
+  const lines = [
+    '  a: { topic: t, headers: [event-id], idField: meta.id }',
+    '  b: { topic: t, headers: [event-id], idField: meta.id }',
+  ];
+  const one = fileOf('ids.yaml', `${lines.join('\n')}\n`);
+  const env = { FOREBAY_STREAMS_FILE: one, FOREBAY_ID_FIELD: 'eventId' };
+  assert.equal((await choice(['--stream', 'a'], env)).idField, 'meta.id');
+  assert.equal((await choice([], env)).idField, 'meta.id');
+  assert.equal((await choice(['--topic', 't'], env)).idField, 'eventId');
+  const mixed = fileOf('mixed.yaml', `${lines.join('\n')}\n  c: { topic: t }\n`);
+  const other = { ...env, FOREBAY_STREAMS_FILE: mixed };
+  assert.equal((await choice(['--stream', 'a'], other)).idField, 'meta.id');
+  assert.equal((await choice(['--stream', 'c'], other)).idField, 'eventId');
+  assert.equal((await choice([], other)).idField, 'eventId');
 });
