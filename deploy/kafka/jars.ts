@@ -84,13 +84,21 @@ export async function ensureJars(say: (line: string) => void = () => {}): Promis
 }
 
 function fetchInto(folder: string): void {
+  copyDependencies(POM, folder);
+  if (!haveJars(folder)) throw new Error(`Maven copied no Kafka ${kafkaVersion()} to ${folder}`);
+}
+
+/**
+ * Has Maven copy the dependencies of a pom into a folder.
+ * @throws Error with its output
+ */
+export function copyDependencies(pom: string, folder: string): void {
   const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${folder}`];
-  const args = ['-q', '-B', '-f', POM, ...goal, '-DincludeScope=runtime'];
+  const args = ['-q', '-B', '-f', pom, ...goal, '-DincludeScope=runtime'];
   const maven = spawnSync('mvn', args, { encoding: 'utf8' });
-  if (maven.status !== 0 || !haveJars(folder)) {
-    const said = `${maven.stdout ?? ''}${maven.stderr ?? ''}`.trim().slice(0, 2000);
-    throw new Error(`Maven failed to download Kafka ${kafkaVersion()}\n${said}`);
-  }
+  if (maven.status === 0) return;
+  const said = `${maven.stdout ?? ''}${maven.stderr ?? ''}`.trim().slice(0, 2000);
+  throw new Error(`Maven failed to download the packages of ${pom}\n${said}`);
 }
 
 /** The jars in a stable order, as required for an archive of loaded classes. */
