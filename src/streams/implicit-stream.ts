@@ -9,7 +9,7 @@ import {
 
 export type ImplicitStreamSettings = Pick<
   Config,
-  'kafkaTopic' | 'kafkaCreateTopic' | 'keyField' | 'eventSchema'
+  'kafkaTopic' | 'kafkaCreateTopic' | 'keyField' | 'idField' | 'eventSchema'
 >;
 
 const FROM_SETTINGS: TopicCreation = { partitions: undefined, replication: undefined, config: {} };
@@ -23,6 +23,7 @@ export function implicitStream({
   kafkaTopic,
   kafkaCreateTopic,
   keyField,
+  idField,
   eventSchema,
 }: ImplicitStreamSettings): StreamFile {
   return {
@@ -35,7 +36,7 @@ export function implicitStream({
         create: kafkaCreateTopic ? FROM_SETTINGS : undefined,
         schema: eventSchema === undefined ? undefined : { file: eventSchema, text: undefined },
         key: [keyField.split('.')],
-        record: PLAIN_RECORDS,
+        record: { ...PLAIN_RECORDS, idField: idField.split('.') },
         limits: { eventBytes: undefined, eventsPerSecond: undefined, bufferShare: 1 },
         origins: undefined,
         access: 'open',

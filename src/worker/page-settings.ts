@@ -21,12 +21,12 @@ export function pageSettings(
   active: ActiveStreams,
   outage: PageSettings['outage'],
 ): PageSettings {
-  const { kafkaBrokers: brokers, idField } = config;
+  const { kafkaBrokers: brokers } = config;
   const { areDeclared } = active;
   const withoutSchema = areDeclared ? ANY_OBJECT : BUILT_IN_SCHEMA;
   const known = new WeakMap<Stream, PageStream>();
   const pageStreamOf = (stream: Stream) => {
-    const found = known.get(stream) ?? pageStream(stream, withoutSchema, idField);
+    const found = known.get(stream) ?? pageStream(stream, withoutSchema);
     known.set(stream, found);
     return found;
   };
@@ -34,7 +34,6 @@ export function pageSettings(
   active.table.streams.forEach(pageStreamOf);
   return {
     brokers,
-    idField,
     get streams() {
       return active.table.streams.map(pageStreamOf);
     },
@@ -44,11 +43,12 @@ export function pageSettings(
 }
 
 /** @param withoutSchema schema of the events if the stream has none */
-function pageStream(stream: Stream, withoutSchema: JsonObject, idField: string): PageStream {
+function pageStream(stream: Stream, withoutSchema: JsonObject): PageStream {
   const { name, spec, validate, maxEventBytes } = stream;
-  const { topic, key, schema: source } = spec;
+  const { topic, key, record, schema: source } = spec;
   const schemaText = source && textOf(source);
   const keyFields = key.map((path) => path.join('.'));
+  const idField = record.idField.join('.');
   let example: Promise<Example> | undefined;
   const make = async () => {
     const own = schemaText === undefined ? undefined : (JSON.parse(schemaText) as JsonObject);
@@ -61,6 +61,7 @@ function pageStream(stream: Stream, withoutSchema: JsonObject, idField: string):
     name,
     topic,
     keyField: keyFields.join(', '),
+    idField,
     permits: (sender) => stream.rejectionOf(sender) === undefined,
     example: () => {
       example ??= make();

@@ -21,18 +21,8 @@ const ORDER = {
   required: ['order', 'shop'],
   properties: { shop: { type: 'string' }, order: { type: 'object', required: ['id'] } },
 };
-let brokers: readonly string[];
-let gateway: Gateway;
-let shown: TestPage;
-
-before(async () => {
-  if (skip) return;
-  ({ brokers } = await sharedKafka());
-  writeFileSync(join(folder, 'order.json'), JSON.stringify(ORDER));
-  const file = join(folder, 'streams.yaml');
-  writeFileSync(
-    file,
-    `version: 1
+const file = join(folder, 'streams.yaml');
+const STREAMS = `version: 1
 routing: { field: type }
 streams:
   views: { topic: ${views}, match: [view], create: {}, key: none }
@@ -41,10 +31,22 @@ streams:
     create: {}
     schema: { file: order.json }
     key: { fields: [shop, order.id] }
+    headers: [event-id]
+    idField: meta.id
+  elsewhere: { topic: ${views}, origins: ['https://shop.example'] }
   hidden: { topic: ${views} }
-`,
-  );
-  const entry = { name: 'page', sha256: keys.hash('page'), streams: ['views', 'orders'] };
+`;
+let brokers: readonly string[];
+let gateway: Gateway;
+let shown: TestPage;
+
+before(async () => {
+  if (skip) return;
+  ({ brokers } = await sharedKafka());
+  writeFileSync(join(folder, 'order.json'), JSON.stringify(ORDER));
+  writeFileSync(file, STREAMS);
+  const streams = ['views', 'orders', 'elsewhere'];
+  const entry = { name: 'page', sha256: keys.hash('page'), streams };
   const none = { name: 'none', sha256: keys.hash('none'), streams: [] };
   keys.writeText(JSON.stringify({ keys: [entry, none] }));
   const env = { FOREBAY_STREAMS_FILE: file, FOREBAY_KEYS_FILE: keys.path, FOREBAY_WORKERS: '1' };
@@ -97,13 +99,14 @@ test('another stream: its topic, key, and example events; a reload keeps it', {
   await shown.page.reload();
   await untilStored(2);
   assert.equal(await shown.page.inputValue('#stream'), 'orders');
-  assert.equal(await shown.text('#fields'), 'key: shop, order.id, id: id');
+  assert.equal(await shown.text('#fields'), 'key: shop, order.id, id: meta.id');
   assert.equal(await shown.count('refused'), 0);
   const records = await readTopic({ brokers, topic: orders });
   assert(records.length >= 4, `${records.length} records`);
   for (const { key, value } of records) {
-    const { shop, order } = JSON.parse(String(value));
+    const { shop, order, meta } = JSON.parse(String(value));
     assert.equal(String(key), `${shop}|${order.id}`);
+    assert.match(meta.id, /^page-[0-9a-f]{12}-\d+$/);
   }
 });
 
@@ -117,6 +120,23 @@ test('credentials for no stream: the page says so', { skip }, async () => {
       deadlineMs: 30_000,
     });
     assert.equal(await page.count('sent'), 0);
+  } finally {
+    await page.close();
+  }
+});
+
+test('without a key: open streams only, and a form for the key of others', { skip }, async () => {
+  const page = await TestPage.open();
+  try {
+    await page.page.goto(`http://127.0.0.1:${gateway.port}/`);
+    await page.page.getByLabel(/^This gateway requires an API key/).waitFor();
+    writeFileSync(file, `${STREAMS}  anyone: { topic: ${views}, access: open }\n`);
+    await until(async () => (await page.count('stored')) >= 1, { deadlineMs: 30_000 });
+    await page.page.getByLabel(/^Without a key, only open streams are available/).waitFor();
+    assert.deepEqual(await page.page.locator('#stream option').allTextContents(), ['anyone']);
+    assert.equal(await page.page.isVisible('#fields'), true);
+    assert.equal(await page.page.isVisible('#place'), false, 'topic and brokers need a key');
+    assert.equal(await page.count('refused'), 0);
   } finally {
     await page.close();
   }

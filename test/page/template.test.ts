@@ -8,9 +8,10 @@ interface Template {
   readonly vary: readonly { readonly path: readonly string[]; readonly as: string }[];
 }
 const file = new URL('../../src/page/static/template.js', import.meta.url);
-const { draftOf, fill, templateOf, valuesOf, withId } = (await import(file.href)) as {
+const { draftOf, fill, idOf, templateOf, valuesOf, withId } = (await import(file.href)) as {
   draftOf(template: Template, name: string): Event;
   fill(template: Template, values: Event): Event;
+  idOf(event: Event, idField: string): string;
   templateOf(event: Event, idField: string): Template;
   valuesOf(name: string, number: number): Event;
   withId(event: Event, template: Template, values: Event): Event | undefined;
@@ -46,6 +47,28 @@ test('a draft has no id; the event gets one when it is sent, unless it has one',
   assert.deepEqual(withId({ a: 1 }, template, values), { eventId: 'page-a-4', a: 1 });
   assert.equal(withId({ eventId: 'own' }, template, values), undefined);
   assert.equal(withId({ a: 1 }, { event: {}, vary: [] }, values), undefined);
+});
+
+test('an id may be a nested field', () => {
+  const nested = { event: { meta: { v: 1 } }, vary: [{ path: ['meta', 'id'], as: 'id' }] };
+  const values = valuesOf('page-a', 4);
+  const whole = { meta: { v: 1, id: 'page-a-4' } };
+  assert.deepEqual(fill(nested, values), whole);
+  assert.deepEqual(draftOf({ ...nested, event: whole }, 'page-a'), { meta: { v: 1 } });
+  assert.deepEqual(draftOf({ ...nested, event: { meta: 'text' } }, 'page-a'), { meta: 'text' });
+  const own = { meta: { v: 1 } };
+  assert.deepEqual(withId(own, nested, values), whole);
+  assert.deepEqual(own, { meta: { v: 1 } }, 'the event itself is unchanged');
+  assert.deepEqual(withId({ a: 1 }, nested, values), { a: 1, meta: { id: 'page-a-4' } });
+  assert.equal(withId(whole, nested, values), undefined);
+  assert.equal(withId({ meta: [] }, nested, values), undefined, 'no room for it');
+  const ids = ['meta.id', 'other.id'].map((field) => idOf({ meta: { id: 7 } }, field));
+  assert.deepEqual(ids, ['7', '']);
+  assert.equal(idOf({ 'meta.id': 'literal', meta: { id: 7 } }, 'meta.id'), 'literal');
+  const next = valuesOf('page-a', 5);
+  assert.deepEqual(fill(templateOf({ meta: { id: 'x' } }, 'meta.id'), next), {
+    meta: { id: 'page-a-5' },
+  });
 });
 
 test('an event of the user becomes the template, with ids of the page if it has one', () => {

@@ -8,7 +8,9 @@ const ANSWER_MS = 2_500;
  * @param stream chosen stream; undefined = none
  */
 export function watchGateway(key, stream, handle) {
-  const path = stream === undefined ? '/page.json' : `/page.json/${stream}`;
+  // Browsers do not state the origin of such a request, on which the streams depend.
+  const query = `?origin=${encodeURIComponent(location.origin)}`;
+  const path = (stream === undefined ? '/page.json' : `/page.json/${stream}`) + query;
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
   const ask = async () => {
     handle(await answer(path, headers));

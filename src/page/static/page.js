@@ -10,7 +10,7 @@ import { placeOf, wrongAt } from './json.js';
 import { key, showKeyForm, startKeyForm } from './key.js';
 import { sendMany } from './many.js';
 import { showStreams, startStreamChoice, stream } from './stream-choice.js';
-import { draftOf, fill, templateOf, valuesOf, withId } from './template.js';
+import { draftOf, fill, idOf, templateOf, valuesOf, withId } from './template.js';
 import { troubleOf } from './trouble.js';
 
 const PERIOD_MS = 1000;
@@ -138,7 +138,7 @@ async function timed(event, end) {
  * rejection
  */
 async function shown({ event, isSent, end }) {
-  list.add(event, String(event[idField] ?? ''));
+  list.add(event, idOf(event, idField));
   const ended = (state, text, code) => {
     list.show(event, state, text);
     return { text, code };
@@ -237,14 +237,16 @@ function startGateway() {
   watchGateway(key, stream, (answer) => {
     gateway = answer;
     if (answer === undefined) return;
-    showKeyForm(answer.rejected);
+    showKeyForm(answer);
     showStreams(answer);
-    if (answer.streams?.length === 0)
-      sayAutomatic('These credentials may not write to any stream.');
-    if (answer.topic === undefined) return;
+    if (answer.streams?.length === 0) {
+      sayAutomatic(`This page may not write to any stream${key ? ' with this key' : ''}.`);
+    }
+    if (answer.example === undefined) return;
     idField = answer.idField;
-    element('topic').textContent = answer.topic;
-    element('brokers').textContent = answer.brokers.join(', ');
+    element('place').hidden = answer.topic === undefined;
+    element('topic').textContent = answer.topic ?? '';
+    element('brokers').textContent = answer.brokers?.join(', ') ?? '';
     element('fields').textContent = `key: ${answer.keyField || 'none'}, id: ${answer.idField}`;
     element('where').hidden = false;
     const example = JSON.stringify(answer.example);

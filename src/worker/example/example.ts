@@ -95,7 +95,7 @@ function variations(event: JsonObject, { validate, keyFields, idField }: Example
       );
     });
   const wanted: Wanted[] = [
-    [[idField], ['id', 'uuid', 'number']],
+    [pathOf(event, idField), ['id', 'uuid', 'number']],
     ...keyFields.map((field): Wanted => [pathOf(event, field), ['name']]),
   ];
   if (typeof event.timestamp === 'number') wanted.push([['timestamp'], ['ms']]);

@@ -89,7 +89,7 @@ export function provenanceOf({ facts, resent }: ClientFacts, { name }: Identity)
  * handshake; undefined = malformed.
  */
 export function resentEvents(request: HttpRequest): number | undefined {
-  const [value = '0', ...more] = queryValues(request);
+  const [value = '0', ...more] = queryValues(request, 'resent');
   return more.length === 0 && COUNT.test(value) ? Number(value) : undefined;
 }
 
@@ -99,15 +99,17 @@ export function resentEvents(request: HttpRequest): number | undefined {
  */
 export function resentBody(request: HttpRequest): number | undefined {
   const header = request.getHeader('forebay-resent');
-  const values = header === '' ? queryValues(request) : [header, ...queryValues(request)];
+  const inQuery = queryValues(request, 'resent');
+  const values = header === '' ? inQuery : [header, ...inQuery];
   if (values.length === 0) return 0;
   if (!values.every((value) => value === '0' || value === '1')) return undefined;
   return values.includes('1') ? Number.POSITIVE_INFINITY : 0;
 }
 
-function queryValues(request: HttpRequest): string[] {
+/** Returns the values of a parameter in the query, in order. */
+export function queryValues(request: HttpRequest, name: string): string[] {
   const query = request.getQuery();
-  return query === '' ? [] : new URLSearchParams(query).getAll('resent');
+  return query === '' ? [] : new URLSearchParams(query).getAll(name);
 }
 
 function valuesOf(request: HttpRequest, wanted: string): string[] {

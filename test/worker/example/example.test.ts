@@ -247,6 +247,8 @@ test('id, key, time and text vary if the schema accepts it, under the configured
   assert.deepEqual(nested.vary[1]?.path, ['user', 'id']);
   const dotted = { ...builtIn, required: ['user.id'], properties: { 'user.id': {} } };
   assert.deepEqual((await example(dotted, { keyFields: ['user.id'] })).vary[1]?.path, ['user.id']);
+  const inner = await example(builtIn, { idField: 'meta.id' });
+  assert.deepEqual(inner.vary[0], { path: ['meta', 'id'], as: 'id' });
   const same = await example(builtIn, { keyFields: ['id'] });
   assert.deepEqual(kinds(same), { id: 'id', timestamp: 'ms', msg: 'text' });
 });

@@ -25,6 +25,7 @@ export function pageStreamOf(name: string, permits = true): PageStream {
     name,
     topic: 'topic',
     keyField: 'clientId',
+    idField: 'id',
     permits: () => permits,
     example: async () => ({ event: { msg: 'text' }, vary: [] }),
   };
@@ -33,7 +34,6 @@ export function pageStreamOf(name: string, permits = true): PageStream {
 /** Page settings for an ingress without pages. */
 export const NO_PAGE: PageSettings = {
   brokers: ['broker:9092'],
-  idField: 'id',
   streams: [pageStreamOf('default')],
   areDeclared: false,
   outage: () => undefined,

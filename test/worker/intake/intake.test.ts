@@ -44,6 +44,7 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     kafkaTopic: topic.name,
     kafkaCreateTopic: false,
     keyField,
+    idField: 'id',
     eventSchema: undefined,
   }).streams;
   const stream = new Stream(spec!, {

@@ -14,7 +14,10 @@ import { ANONYMOUS, type AuthResult } from '../../../../src/worker/admission/ide
 import { KeyRing } from '../../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../../src/worker/admission/origins.ts';
 import type { HttpHandler } from '../../../../src/worker/ingress/http/http-handler.ts';
-import type { PageSettings } from '../../../../src/worker/ingress/http/page-response.ts';
+import type {
+  PageSettings,
+  PageStream,
+} from '../../../../src/worker/ingress/http/page-response.ts';
 import { loadValidator, type Validator } from '../../../../src/worker/intake/validator.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { TurnBudget } from '../../../../src/worker/overload/turn-budget.ts';
@@ -514,6 +517,61 @@ test('page.json lists the streams of a stream file that the client may write to'
   assert.deepEqual(await seen('/page.json'), none);
   open({ streams, areDeclared: false });
   assert.equal((await seen('/page.json')).names, undefined, 'without a stream file');
+});
+
+test('page.json lists open streams without a key, and no stream that excludes the origin', async () => {
+  const log = pino({ level: 'silent' });
+  const keys = new KeyRing();
+  const endsAtMs = Number.POSITIVE_INFINITY;
+  keys.replace([{ name: 'k', sha256: tokenHash(TOKEN), endsAtMs, rate: undefined }]);
+  const authenticator = new Authenticator({ origins: new Origins(undefined), keys, log });
+  const streamOf = (name: string, permits: PageStream['permits']) => ({
+    ...pageStreamOf(name),
+    idField: `${name}.id`,
+    permits,
+  });
+  const keyed = streamOf('keyed', ({ identity }) => identity !== ANONYMOUS);
+  const open = streamOf('open', () => true);
+  const shop = streamOf('shop', ({ origin }) => ['', 'https://shop.example'].includes(origin));
+  const seen = async (
+    streams: readonly PageStream[],
+    path: string,
+    headers: Record<string, string> = {},
+    areDeclared = true,
+  ) => {
+    handler.close();
+    handler = createListener({ authenticator, page: { ...NO_PAGE, areDeclared, streams } });
+    const response = ask('GET', path, headers);
+    await until(() => response.status !== undefined);
+    const { ready, reasons, keyField, ...answer } = JSON.parse(response.body);
+    return answer;
+  };
+  const withKey = { authorization: `Bearer ${TOKEN}` };
+  const example = { event: { msg: 'text' }, vary: [] };
+  const ofOpen = { stream: 'open', idField: 'open.id', example };
+  const place = { topic: 'topic', brokers: NO_PAGE.brokers };
+  const rejected = { rejected: 'unauthorized' };
+  const all = [keyed, shop, open];
+  const here = '?origin=http%3A%2F%2F127.0.0.1%3A9000';
+  assert.deepEqual(await seen(all, `/page.json/keyed${here}`), {
+    streams: ['open'],
+    ...ofOpen,
+    anonymous: true,
+  });
+  assert.deepEqual(await seen(all, `/page.json/open${here}`, withKey), {
+    streams: ['keyed', 'open'],
+    ...ofOpen,
+    ...place,
+  });
+  for (const path of ['/page.json?origin=https%3A%2F%2Fshop.example', '/page.json']) {
+    assert.deepEqual((await seen(all, path, withKey)).streams, ['keyed', 'shop', 'open']);
+  }
+  const foreign = { ...withKey, origin: 'https://other.example' };
+  assert.deepEqual((await seen(all, '/page.json', foreign)).streams, ['keyed', 'open']);
+  assert.deepEqual(await seen([keyed, shop], `/page.json${here}`), rejected, 'no open one');
+  assert.deepEqual(await seen([open], '/page.json', {}, false), rejected, 'no stream file');
+  const wrong = { authorization: 'Bearer wrong' };
+  assert.deepEqual(await seen(all, '/page.json', wrong), rejected);
 });
 
 test('page.json reports readiness and outages to all pages; topic and brokers only to authenticated clients', async () => {
