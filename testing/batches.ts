@@ -4,8 +4,10 @@ import type { Accumulator } from '../src/worker/accumulator/accumulator.ts';
 import { type Owner, RecordBatch, type TopicPartition } from '../src/worker/accumulator/batch.ts';
 import {
   BATCH_HEADER_BYTES,
+  type EncodedHeaders,
   RECORD_OVERHEAD_BYTES_MAX,
   readRecords,
+  writeVarint,
 } from '../src/worker/accumulator/records.ts';
 import { Topic } from '../src/worker/accumulator/topic.ts';
 import { ANONYMOUS } from '../src/worker/admission/identity.ts';
@@ -37,6 +39,17 @@ export const PLAIN_OWNER: Owner = {
   settled: () => true,
   rejected: () => {},
 };
+
+/** Encodes the headers of a record. */
+export function encodedHeaders(headers: readonly [name: string, value: string][]): EncodedHeaders {
+  const varint = (value: number) => {
+    const bytes = Buffer.alloc(5);
+    return bytes.subarray(0, writeVarint(bytes, 0, value));
+  };
+  const text = (value: string) => [varint(Buffer.byteLength(value)), Buffer.from(value)];
+  const bytes = Buffer.concat([varint(headers.length), ...headers.flat().flatMap(text)]);
+  return { bytes, length: bytes.length };
+}
 
 /** Appends `value` as event `event` of its own frame. @returns the code of a rejection */
 export function appendEvent(

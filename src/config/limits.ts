@@ -124,6 +124,10 @@ export const LIMITS = {
     /** Characters of an id of a request; another one is generated instead of a longer one. */
     requestIdChars: 128,
   },
+  /** Stored records that the response to a body with `?records=1` shows: their number, and the
+   * memory of their keys and headers, with `overheadBytes` each, approximately. Later ones are left
+   * out. */
+  shownRecords: { count: 10, bytes: 64 * KIB, overheadBytes: 512 },
   /** Bytes rejected by decoder or schema that cost a rate-limited sender one token. Few events are
    * longer; otherwise one of 64 KiB, a hundred times as expensive, would cost one token. */
   rejectedBytesPerToken: KIB,

@@ -14,7 +14,7 @@ import {
   retryCodes,
   streamCodes,
 } from '../../src/common/errors.ts';
-import { LIMITS } from '../../src/config/limits.ts';
+import { KIB, LIMITS } from '../../src/config/limits.ts';
 import { BUILT_IN_FIELDS } from '../../src/worker/intake/validator.ts';
 import { judge, openSpec, operationsOf, readSpec, schemasOf } from '../support/specs.ts';
 
@@ -115,6 +115,9 @@ test('limits are those of src/config/limits.ts', () => {
     assert.deepEqual(http, [`"maxItems":${LIMITS.bodyEvents}`], name);
     assert.deepEqual(ws, [`"maxItems":${LIMITS.frameEvents}`], name);
   }
+  const shown = JSON.stringify(openApi.components.schemas.Outcome);
+  assert(shown.includes(`"maxItems":${LIMITS.shownRecords.count}`));
+  assert(shown.includes(`up to ${LIMITS.shownRecords.bytes / KIB} KiB`));
 });
 
 test('common definitions of both specifications are equal', () => {

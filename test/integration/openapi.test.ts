@@ -121,6 +121,8 @@ interface Asked {
   readonly port?: 'public' | 'admin';
   /** Stream in the path. */
   readonly stream?: string;
+  /** With its question mark. */
+  readonly query?: string;
   /** Default: the operation's own. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -132,9 +134,10 @@ const reached = new Set<string>();
 
 /** Sends a request of the operation and validates the response by the document. */
 async function ask(named: NamedOperation, asked: Asked = {}): Promise<Answer> {
-  const { gateway = gatewayOf(named), port = portsOf(named)[0], headers = {}, body } = asked;
+  const { gateway = gatewayOf(named), port = portsOf(named)[0], query = '' } = asked;
+  const { headers = {}, body } = asked;
   const isAdmin = port === 'admin';
-  const url = (isAdmin ? gateway.adminUrl : gateway.httpUrl) + pathOf(named, asked.stream);
+  const url = (isAdmin ? gateway.adminUrl : gateway.httpUrl) + pathOf(named, asked.stream) + query;
   const response = await fetch(url, {
     method: asked.method ?? named.method.toUpperCase(),
     // A preflight has no credentials.
@@ -295,6 +298,23 @@ test('POST /events/{stream}: 200, and 404 without such a stream', async () => {
   const { gateway } = stage;
   const none = await ask(POST_STREAM, { gateway, headers: JSON_TYPE, body: GOOD });
   assert.match(none.text, /"not_found"/, 'without a stream file');
+});
+
+test('?records=1: as documented, with and without a stream file; another value is 400', async () => {
+  for (const [posted, stream] of [
+    [POST, undefined],
+    [POST_STREAM, STREAM],
+  ] as const) {
+    const answer = await ask(posted, { query: '?records=1', headers: JSON_TYPE, body: GOOD });
+    assert.equal(answer.status, 200);
+    const { records } = JSON.parse(answer.text);
+    const [{ partition, timestamp, ...record }] = records;
+    assert.equal(records.length, 1);
+    const named = stream === undefined ? {} : { stream };
+    assert.deepEqual(record, { event: 0, ...named, key: 'till-7', headers: {} });
+    const wrong = await ask(posted, { query: '?records=yes', headers: JSON_TYPE, body: GOOD });
+    assert.equal(wrong.status, 400);
+  }
 });
 
 for (const name of ['options /events', 'options /events/{stream}'])

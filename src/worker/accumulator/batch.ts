@@ -6,6 +6,7 @@ import {
   BATCH_HEADER_BYTES,
   NO_HEADERS,
   type ProducerStamp,
+  type RecordSlice,
   readRecords,
   recordBodyBytes,
   sealBatch,
@@ -21,6 +22,24 @@ export interface OwnerIdentity {
   readonly keyCells: number;
 }
 
+/** Reads records of a batch when it is stored, before it is released. */
+export interface RecordReader {
+  /** Whether it reads event `event` or a later one. */
+  reads(event: number): boolean;
+  /**
+   * Reads the records `[from, to)` of a batch, whose events have the reader's owner and one stream.
+   * @param slices all records of the batch
+   * @param stream undefined without a stream file
+   */
+  read(
+    batch: RecordBatch,
+    slices: readonly RecordSlice[],
+    from: number,
+    to: number,
+    stream: string | undefined,
+  ): void;
+}
+
 /** Sender of events; receives their results: an ack stream, an HTTP reply, or a plain client. */
 export interface Owner {
   /** A plain client receives no results: its rejected events are dropped. */
@@ -29,6 +48,8 @@ export interface Owner {
   readonly identity: OwnerIdentity;
   /** Id of its request, if records state it; for logs. */
   readonly requestId?: string | undefined;
+  /** Reads the records of its events; undefined = it needs only their results. */
+  readonly recordReader?: RecordReader | undefined;
   /**
    * Event `event` of `frame` was accepted; its result follows.
    * @param cells offset of its stream's cells in the metrics
@@ -257,6 +278,11 @@ export class RecordBatch {
     return compressed;
   }
 
+  /** Parses the records, uncompressed. */
+  slices(): RecordSlice[] {
+    return readRecords(this.buffer, this.records);
+  }
+
   /**
    * Keeps the first `count` records, at least half, and moves the others into `rest`, an empty
    * batch with a buffer of the same size: timestamps are relative to the first record, so each
@@ -266,7 +292,7 @@ export class RecordBatch {
     assert(count < this.records && rest.records === 0, 'both parts have records');
     assert(2 * count >= this.records, 'at least half stays: the rest fits its buffer');
     assert(this.#compressed === undefined, 'compressed records are discarded before a split');
-    const slices = readRecords(this.buffer, this.records);
+    const slices = this.slices();
     const { owners, frames, events, arrivalsMs } = this;
     for (let index = count; index < slices.length; index++) {
       const { timestampDelta, contentStart, end } = slices[index]!;

@@ -204,35 +204,65 @@ export interface RecordSlice {
   readonly valueBytes: number;
 }
 
-/** Parses the records of a batch, for a split. */
-export function readRecords(buffer: Uint8Array, recordCount: number): RecordSlice[] {
-  const records: RecordSlice[] = [];
-  let at = BATCH_HEADER_BYTES;
-  const varint = () => {
+/** Position in the records of a batch. */
+class Cursor {
+  readonly buffer: Buffer;
+  at: number;
+
+  constructor(buffer: Buffer, at: number) {
+    this.buffer = buffer;
+    this.at = at;
+  }
+
+  varint(): number {
     let value = 0;
     let shift = 0;
     for (;;) {
-      const byte = buffer[at++]!;
+      const byte = this.buffer[this.at++]!;
       value |= (byte & 0x7f) << shift;
       if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
       shift += 7;
     }
-  };
+  }
+
+  /** Reads a text with its length before it. */
+  text(): string {
+    const bytes = this.varint();
+    const start = this.at;
+    this.at += bytes;
+    return this.buffer.toString('utf8', start, this.at);
+  }
+}
+
+/** Parses the records of a batch. */
+export function readRecords(buffer: Buffer, recordCount: number): RecordSlice[] {
+  const records: RecordSlice[] = [];
+  const cursor = new Cursor(buffer, BATCH_HEADER_BYTES);
   for (let index = 0; index < recordCount; index++) {
-    const bodyBytes = varint();
-    const end = at + bodyBytes;
-    at++;
-    const timestampDelta = varint();
-    assert(varint() === index, 'records are in offset order');
-    const contentStart = at;
-    const keyBytes = varint();
-    const keyStart = at;
-    at += Math.max(0, keyBytes);
-    const valueBytes = varint();
-    const valueStart = at;
-    at = end;
+    const bodyBytes = cursor.varint();
+    const end = cursor.at + bodyBytes;
+    cursor.at++;
+    const timestampDelta = cursor.varint();
+    assert(cursor.varint() === index, 'records are in offset order');
+    const contentStart = cursor.at;
+    const keyBytes = cursor.varint();
+    const keyStart = cursor.at;
+    cursor.at += Math.max(0, keyBytes);
+    const valueBytes = cursor.varint();
+    const valueStart = cursor.at;
+    cursor.at = end;
     const key = { keyStart, keyBytes };
     records.push({ timestampDelta, contentStart, end, ...key, valueStart, valueBytes });
   }
   return records;
+}
+
+/** Returns the headers of a record in their order, as texts. */
+export function readHeaders(
+  buffer: Buffer,
+  { valueStart, valueBytes }: RecordSlice,
+): [name: string, value: string][] {
+  const cursor = new Cursor(buffer, valueStart + valueBytes);
+  const count = cursor.varint();
+  return Array.from({ length: count }, () => [cursor.text(), cursor.text()]);
 }

@@ -4,6 +4,7 @@ import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts
 import { KEY_RESULTS } from '../../metrics/labels.ts';
 import { declaredStreamAt } from '../../metrics/slots.ts';
 import type { Owner, OwnerIdentity, RecordBatch } from '../accumulator/batch.ts';
+import type { RecordSlice } from '../accumulator/records.ts';
 import { ANONYMOUS } from '../admission/identity.ts';
 import type { DeliveryListener } from '../producer/delivery-listener.ts';
 import { type AckChannel, AckStream } from './ack-stream.ts';
@@ -137,9 +138,17 @@ export class Acknowledger implements DeliveryListener {
     const late = (cells: number, events: number) => counters.add(STORED_LATE + cells, events);
     if (batch.answered) batch.eachStream(late);
     else {
+      // Parsed once at most, however many replies show records.
+      let slices: RecordSlice[] | undefined;
       eachRun(batch, (owner, frame, from, to) => {
         const events = to - from;
         const cells = batch.cellsOf(from);
+        const { recordReader } = owner;
+        if (recordReader?.reads(batch.events[from]!)) {
+          slices ??= batch.slices();
+          const stream = declaredStreamAt(counters.slots, cells);
+          recordReader.read(batch, slices, from, to, stream);
+        }
         if (!owner.settled(frame, batch.events, from, to)) return late(cells, events);
         const { keyCells } = owner.identity;
         counters.add(STORED + cells, events);

@@ -3,13 +3,19 @@ import { EVENT_CODES, type EventCode } from '../../common/errors.ts';
 import type { Owner, OwnerIdentity } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import { type RejectionEntry, Rejections } from './rejections.ts';
+import { type StoredRecord, StoredRecords } from './stored-records.ts';
 
 /** The response to `POST /events`. */
 export interface EventsResponse {
   readonly status: 200 | 207 | 400 | 429 | 503;
   /** Seconds; present if any event may be retried. */
   readonly retryAfter?: number;
-  readonly body: { readonly accepted: number; readonly errors: readonly RejectionEntry[] };
+  readonly body: {
+    readonly accepted: number;
+    readonly errors: readonly RejectionEntry[];
+    /** Present if the request asks for it. */
+    readonly records?: readonly StoredRecord[];
+  };
 }
 
 /** The owner of one body's events; responds once, when all are settled or the time is over. */
@@ -21,6 +27,8 @@ export class HttpReply implements Owner {
   readonly #respond: (content: EventsResponse) => void;
   readonly #budget: Budget;
   #rejections: Rejections | undefined;
+  /** Undefined = the response shows no records. */
+  readonly #records: StoredRecords | undefined;
   /** Unsettled events. */
   readonly #open = new Set<number>();
   /** Offset of the cells of the events' stream in the metrics; undefined = no event yet. */
@@ -34,15 +42,18 @@ export class HttpReply implements Owner {
 
   /**
    * @param identity of its client
-   * @param budget charged for rejections until the response
+   * @param budget charged for rejections and shown records until the response
    * @param requestId see Owner
+   * @param showsRecords whether the response shows the first stored records
    */
   constructor(
     identity: OwnerIdentity,
     budget: Budget,
     respond: (content: EventsResponse) => void,
     requestId?: string,
+    showsRecords = false,
   ) {
+    this.#records = showsRecords ? new StoredRecords(budget) : undefined;
     this.requestId = requestId;
     this.identity = identity;
     this.#budget = budget;
@@ -51,6 +62,10 @@ export class HttpReply implements Owner {
 
   get answered(): boolean {
     return this.#answered;
+  }
+
+  get recordReader(): StoredRecords | undefined {
+    return this.#answered || this.#failed ? undefined : this.#records;
   }
 
   /** Unsettled events whose sender has received `timeout`. */
@@ -115,6 +130,7 @@ export class HttpReply implements Owner {
   fail(): void {
     this.#failed = true;
     this.#rejections?.release();
+    this.#records?.release();
   }
 
   #reject(
@@ -134,15 +150,21 @@ export class HttpReply implements Owner {
 
   #finish(): void {
     this.#answered = true;
-    const content = responseFor(this.#stored, this.#rejections?.entries() ?? []);
+    const errors = this.#rejections?.entries() ?? [];
+    const content = responseFor(this.#stored, errors, this.#records?.all);
     this.#rejections?.release();
+    this.#records?.release();
     this.#respond(content);
   }
 }
 
 /** Returns the response for the results of a body: the table in docs/protocol.md. */
-export function responseFor(accepted: number, errors: readonly RejectionEntry[]): EventsResponse {
-  const body = { accepted, errors };
+export function responseFor(
+  accepted: number,
+  errors: readonly RejectionEntry[],
+  records?: readonly StoredRecord[],
+): EventsResponse {
+  const body = records === undefined ? { accepted, errors } : { accepted, errors, records };
   if (errors.length === 0) return { status: 200, body };
   const retryable = errors.filter(({ code }) => EVENT_CODES[code].retry);
   if (retryable.length === 0) return { status: accepted > 0 ? 207 : 400, body };

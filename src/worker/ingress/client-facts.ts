@@ -106,6 +106,16 @@ export function resentBody(request: HttpRequest): number | undefined {
   return values.includes('1') ? Number.POSITIVE_INFINITY : 0;
 }
 
+/**
+ * Returns whether the response to a body shows the first stored records, by `?records=1`. Undefined
+ * = malformed.
+ */
+export function asksForRecords(request: HttpRequest): boolean | undefined {
+  const [value = '0', ...more] = queryValues(request, 'records');
+  if (more.length > 0 || (value !== '0' && value !== '1')) return undefined;
+  return value === '1';
+}
+
 /** Returns the values of a parameter in the query, in order. */
 export function queryValues(request: HttpRequest, name: string): string[] {
   const query = request.getQuery();

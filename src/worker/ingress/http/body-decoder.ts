@@ -60,6 +60,8 @@ export interface ReceivedBody {
   readonly identity: OwnerIdentity;
   /** Shares the body slots: the sender's key, or else its address. */
   readonly sender: string;
+  /** The response shows the first stored records. */
+  readonly showsRecords: boolean;
 }
 
 /** A received body and its response. */
@@ -293,7 +295,8 @@ export class BodyDecoder {
     const { receivedBytes, route, buckets, identity, response, completeAtMs, provenance } = body;
     const { intake, budget, counters } = this.#options;
     const respond = (content: EventsResponse) => response.respond(content);
-    const reply = new HttpReply(identity, budget, respond, provenance.facts['request-id']);
+    const requestId = provenance.facts['request-id'];
+    const reply = new HttpReply(identity, budget, respond, requestId, body.showsRecords);
     intake.begin(reply, FRAME, route, false, buckets, completeAtMs, provenance);
     counters.add(RECEIVED_BYTES, receivedBytes);
     if (identity.keyCells >= 0) counters.add(KEY_BYTES + identity.keyCells, receivedBytes);
@@ -317,10 +320,11 @@ export class BodyDecoder {
 
 /** Field by field: with spread objects, the memory of a request stays in use until a full GC. */
 function pendingBody(
-  { bytes, media, encoding, route, provenance, buckets, identity, sender }: ReceivedBody,
+  received: ReceivedBody,
   receivedBytes: number,
   response: PendingResponse,
 ): PendingBody {
+  const { bytes, media, encoding, route, provenance, buckets, identity, sender } = received;
   const completeAtMs = performance.now();
   return {
     bytes,
@@ -331,6 +335,7 @@ function pendingBody(
     buckets,
     identity,
     sender,
+    showsRecords: received.showsRecords,
     receivedBytes,
     response,
     completeAtMs,

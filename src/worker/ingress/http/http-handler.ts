@@ -17,7 +17,7 @@ import {
   type Unauthorized,
   unauthorizedResponse,
 } from '../authorize.ts';
-import { FactReader, provenanceOf, resentBody } from '../client-facts.ts';
+import { asksForRecords, FactReader, provenanceOf, resentBody } from '../client-facts.ts';
 import { closeAfterError } from '../fault-containment.ts';
 import { EVENTS_PATH, isUnder, WEB_SOCKET_PATH } from '../paths.ts';
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts';
@@ -202,6 +202,11 @@ export class HttpHandler {
       const content = errorResponse(400, 'bad_request', 'Forebay-Resent must be 0 or 1');
       return this.#respond(response, request, content, headers);
     }
+    const showsRecords = asksForRecords(request);
+    if (showsRecords === undefined) {
+      const content = errorResponse(400, 'bad_request', 'records must be 0 or 1');
+      return this.#respond(response, request, content, headers);
+    }
     const auth = authorizeRequest(this.#options.authenticator, this.#options.streams, request);
     if (typeof auth === 'string') {
       return this.#respond(response, request, unauthorizedResponse(auth), headers);
@@ -256,7 +261,7 @@ export class HttpHandler {
       const buckets = mergeBuckets(admission.bucketsOf(addressKey), identity.buckets);
       const sender = identity.name === '' ? addressKey : `key ${identity.name}`;
       const provenance = provenanceOf({ facts, resent }, identity);
-      return { bytes, media, encoding, route, provenance, buckets, identity, sender };
+      return { bytes, media, encoding, route, provenance, buckets, identity, sender, showsRecords };
     };
     readBody(deferred ?? response, this.#paused, this.#timeouts, this.#options.inputMemory, {
       isPressed: () => (authorized?.route.buffer ?? this.#options.budget).underPressure,

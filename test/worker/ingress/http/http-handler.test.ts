@@ -127,6 +127,28 @@ test('the body of a response waits while its client reads no earlier one', () =>
   assert.match(response.body, /WebSocket/);
 });
 
+test('a malformed request for the stored records is rejected as a whole', () => {
+  const asked = (query: string) => {
+    const body = '[]';
+    const length = { 'content-length': String(body.length) };
+    const response = ask('POST', `/events${query}`, length);
+    response.deliver(Buffer.from(body), true);
+    return [response.status, response.body.trimEnd()];
+  };
+  for (const query of ['', '?', '?records=0', '?other=2']) {
+    assert.deepEqual(asked(query), [200, '{"accepted":0,"errors":[]}'], query);
+  }
+  const shown = [200, '{"accepted":0,"errors":[],"records":[]}'];
+  for (const query of ['?records=1', '?a=b&records=1&resent=1']) {
+    assert.deepEqual(asked(query), shown, query);
+  }
+  for (const query of ['?records=2', '?records=', '?records', '?records=1&records=1']) {
+    const [status, body] = asked(query);
+    assert.equal(status, 400, query);
+    assert.match(String(body), /"code":"bad_request","message":"records must be 0 or 1"/);
+  }
+});
+
 test('a body rejected undecoded is rejected at the end of a turn without time left', async () => {
   const { turn, spend } = spentLater();
   const rate = { eventsPerSecond: 0.001, burst: 1 };
