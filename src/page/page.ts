@@ -19,6 +19,8 @@ const loaded = loadFiles(new URL('./static/', import.meta.url), {
   '/chart.js': 'chart.js',
   '/json.js': 'json.js',
   '/many.js': 'many.js',
+  '/own.js': 'own.js',
+  '/post.js': 'post.js',
   '/base.css': 'base.css',
   '/page.css': 'page.css',
 });

@@ -31,7 +31,7 @@ streams:
     create: {}
     schema: { file: order.json }
     key: { fields: [shop, order.id] }
-    headers: [event-id]
+    headers: [received, event-id, stream, user-agent]
     idField: meta.id
   elsewhere: { topic: ${views}, origins: ['https://shop.example'] }
   hidden: { topic: ${views} }
@@ -108,6 +108,64 @@ test('another stream: its topic, key, and example events; a reload keeps it', {
     assert.equal(String(key), `${shop}|${order.id}`);
     assert.match(meta.id, /^page-[0-9a-f]{12}-\d+$/);
   }
+});
+
+test('an event by POST: its record as a table, or the code of its rejection', {
+  skip,
+}, async () => {
+  const { page } = shown;
+  const post = page.getByRole('button', { name: 'Send by POST' });
+  const table = page.getByRole('table', { name: 'The stored record' });
+  await post.click();
+  await table.waitFor({ timeout: 30_000 });
+  const rows = await table
+    .locator('tr')
+    .evaluateAll((all) =>
+      all.map((row) => Array.from((row as HTMLTableRowElement).cells, (cell) => cell.innerText)),
+    );
+  const fields = ['stream', 'partition', 'timestamp', 'key'];
+  const headers = ['fb-received', 'fb-id', 'fb-stream', 'fb-user-agent'];
+  assert.deepEqual(
+    rows.map(([name]) => name),
+    [...fields, 'Headers', ...headers],
+  );
+  const value = Object.fromEntries(rows) as Record<string, string>;
+  const records = await readTopic({ brokers, topic: orders });
+  const record = records.find(({ value: text }) => String(text).includes(`"${value['fb-id']}"`));
+  assert(record !== undefined, `no record of ${value['fb-id']}`);
+  const { partition, timestamp } = record;
+  const time = `${timestamp} (${new Date(timestamp).toISOString()})`;
+  assert.equal(await shown.text('#own-result'), `stored in partition ${partition}`);
+  assert.deepEqual(
+    fields.map((name) => value[name]),
+    ['orders', String(partition), time, String(record.key)],
+  );
+  assert.deepEqual([value['fb-received'], value['fb-stream']], [String(timestamp), 'orders']);
+  assert.match(value['fb-user-agent'] ?? '', /Chrome/);
+  await table.getByRole('rowheader', { name: 'fb-user-agent' }).waitFor();
+
+  const { width, height } = page.viewportSize()!;
+  await page.setViewportSize({ width: 320, height });
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
+    const fits = await table.evaluate(({ scrollWidth, clientWidth, parentElement }) => [
+      scrollWidth <= clientWidth,
+      clientWidth <= parentElement!.clientWidth,
+    ]);
+    assert.deepEqual(fits, [true, true], colorScheme);
+  }
+  await page.setViewportSize({ width, height });
+
+  const said = (pattern: RegExp) =>
+    until(async () => pattern.test(await shown.text('#own-result')), { what: String(pattern) });
+  await page.fill('#text', '{"shop":"de"}');
+  await post.click();
+  await said(/^refused schema: event 0: must have required property 'order'$/);
+  assert.equal(await table.isVisible(), false);
+  await page.fill('#text', '{"shop":');
+  await post.click();
+  await said(/^not sent: invalid JSON at line 1, column \d+$/);
 });
 
 test('credentials for no stream: the page says so', { skip }, async () => {

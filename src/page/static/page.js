@@ -6,9 +6,10 @@ import { createClient } from '/client.js';
 import { Chart } from './chart.js';
 import { EventList, element, prepend } from './events.js';
 import { watchGateway } from './gateway.js';
-import { placeOf, wrongAt } from './json.js';
 import { key, showKeyForm, startKeyForm } from './key.js';
 import { sendMany } from './many.js';
+import { readOwn } from './own.js';
+import { postEvent, showRecord } from './post.js';
 import { showStreams, startStreamChoice, stream } from './stream-choice.js';
 import { draftOf, fill, idOf, templateOf, valuesOf, withId } from './template.js';
 import { troubleOf } from './trouble.js';
@@ -256,37 +257,43 @@ function startGateway() {
   });
 }
 
-/** @returns the event in the text area; undefined = invalid, with the reason and position shown */
-function readOwn(text, result) {
-  let event;
-  try {
-    event = JSON.parse(text.value);
-  } catch {
-    const at = wrongAt(text.value);
-    text.focus();
-    text.setSelectionRange(at, at + 1);
-    result.textContent = `not sent: invalid JSON at ${placeOf(text.value, at)}`;
-    return undefined;
-  }
-  if (typeof event === 'object' && event !== null && !Array.isArray(event)) return event;
-  result.textContent = 'not sent: an event must be a JSON object';
-  return undefined;
-}
-
 function startOwn() {
   const text = element('text');
   const result = element('own-result');
+  let isPosting = false;
+  const numberedFrom = (event) =>
+    template && withId(event, template, valuesOf(clientId, number + 1));
+  /** Shows the result. The first stored event becomes the template if there is none. */
+  const ended = (event, outcome, isStored) => {
+    result.textContent = outcome;
+    if (isStored && template === undefined) setTemplate(templateOf(event, idField));
+  };
   element('own').addEventListener('submit', async (submitted) => {
     submitted.preventDefault();
+    showRecord(undefined);
     const event = readOwn(text, result);
     if (event === undefined) return;
     result.textContent = 'sent';
-    const numbered = template && withId(event, template, valuesOf(clientId, number + 1));
+    const numbered = numberedFrom(event);
     const sent = send(numbered ?? event);
     if (numbered && sent.isSent) number++;
     const { code, text: outcome } = await shown({ event: numbered ?? event, ...sent });
-    result.textContent = outcome;
-    if (code === undefined && template === undefined) setTemplate(templateOf(event, idField));
+    ended(event, outcome, code === undefined);
+  });
+  element('post').addEventListener('click', async () => {
+    if (isPosting) return;
+    showRecord(undefined);
+    const event = readOwn(text, result);
+    if (event === undefined) return;
+    result.textContent = 'sent by POST';
+    const numbered = numberedFrom(event);
+    if (numbered) number++;
+    isPosting = true;
+    const body = numbered ? JSON.stringify(numbered) : text.value;
+    const { text: outcome, record } = await postEvent(body, key, stream);
+    isPosting = false;
+    showRecord(record);
+    ended(event, outcome, record !== undefined);
   });
 }
 
