@@ -134,6 +134,8 @@ export interface FakeResponseOptions {
   /** Bytes of the client's address. */
   readonly address?: readonly number[] | undefined;
   readonly onEnd?: (status: number, body: string) => void;
+  /** Called before the handler receives the last chunk of the body. */
+  readonly onLastChunk?: () => void;
   /** Without it an upgrade throws. */
   readonly onUpgrade?: (data: unknown) => void;
 }
@@ -259,6 +261,7 @@ export class FakeResponse implements HttpResponse {
    */
   deliver(bytes: Buffer | string, isLast: boolean): void {
     const copy = bytesOf(bytes);
+    if (isLast) this.#options.onLastChunk?.();
     this.#data?.(copy.buffer, isLast);
     copy.fill(0);
   }

@@ -187,7 +187,7 @@ export class Broker {
   }
 
   #append(part: Part, stray: boolean, done: (code: number) => void): void {
-    const { faults, note, report } = this.#context;
+    const { clock, faults, note, report } = this.#context;
     const { batch } = part;
     const refuse = (code: number, why: string) => {
       note(() => `broker ${this.id} rejects p${part.partition} ${code}: ${why}`);
@@ -220,6 +220,7 @@ export class Broker {
       return refuse(decision.code, 'by its state of the producer');
     }
     if (decision.do === 'repeat') report.count(stray ? 'stray copy repeated' : 'repeat');
+    if (decision.do === 'append') batch.appendedAtMs = clock.nowMs;
     const end = decision.do === 'repeat' ? decision.end : replica.append(batch);
     if (decision.do === 'append' && stray) report.count('stray copy appended');
     note(() => {

@@ -2,25 +2,39 @@ import type { SeededRandom } from '../../testing/random.ts';
 import type { FakeResponse, FakeSocket, Peer } from '../fakes/uws.ts';
 import type { VirtualClock } from './clock.ts';
 import type { SimEvent } from './events.ts';
+import type { Dispatch } from './origins.ts';
 import type { Report } from './report.ts';
 import type { Ledgers } from './streams.ts';
+
+/** A request to `/events`. */
+export interface PostRequest {
+  readonly bytes: number;
+  readonly isNdjson: boolean;
+  /** Path below `/events`. */
+  readonly path: string;
+  /** Form in which the body is declared as a repeat; undefined = it is not. */
+  readonly declaration: 'header' | 'query' | undefined;
+}
 
 /** Environment of simulated clients. */
 export interface ClientWorld {
   readonly clock: VirtualClock;
   readonly random: SeededRandom;
   readonly report: Report;
-  readonly ledger: Pick<Ledgers, 'sent' | 'acknowledged' | 'refused'>;
+  readonly ledger: Pick<Ledgers, 'acknowledged' | 'refused'>;
   readonly note: (line: () => string) => void;
   /**
-   * @param path below `/ws`
+   * @param path below `/ws`, with the query
    * @returns undefined when the handshake is rejected
    */
   connect(protocol: string, peer: Peer, path: string): FakeSocket | undefined;
-  /** @param path below `/events` */
-  post(response: FakeResponse, bytes: number, ndjson: boolean, path: string): void;
+  post(response: FakeResponse, request: PostRequest): void;
+  /** An event is being sent. @param connection within which order holds */
+  sent(event: SimEvent, connection: string, dispatch: Dispatch): void;
   /** A frame or body with these events begins to arrive. */
   begins(events: readonly SimEvent[]): void;
+  /** It has arrived as a whole. */
+  arrived(events: readonly SimEvent[]): void;
 }
 
 export interface Client {

@@ -2,7 +2,8 @@
 
 import type { SeededRandom } from '../../testing/random.ts';
 import { BAD_RECORD } from './faults.ts';
-import { Destinations, idSuffix } from './streams.ts';
+import type { Report } from './report.ts';
+import { Destinations, eventTime, idSuffix, type RecordPlan } from './streams.ts';
 
 /** `bad`: Kafka always rejects it. `wrong`: it violates the schema. `stray`: it has no stream. */
 export type Flavour = 'good' | 'bad' | 'wrong' | 'stray';
@@ -14,10 +15,20 @@ export interface SimEvent {
   readonly field: string;
   /** Its topic depends on the version of the streams. */
   readonly moves: boolean;
+  /** Name of its stream. */
+  readonly stream: string;
+  /** Form of its record. */
+  readonly records: RecordPlan;
+  /** Its own time, ms since 1970. */
+  readonly time: number;
+  /** Its own time is within the bounds of its stream, which has some. */
+  readonly isTimely: boolean;
   readonly flavour: Flavour;
   readonly fill: string;
   /** Number of times it was sent; part of its text. */
   attempt: number;
+  /** It may be stored: an attempt had no result, or was rejected with `timeout`. */
+  isRepeat: boolean;
 }
 
 const FILL = 'x'.repeat(4_096);
@@ -50,7 +61,9 @@ export class EventMaker {
 
   make(): SimEvent {
     const random = this.#random;
-    const { topic, field, hasSchema, isUnknown, moves } = this.#destinations.next(random);
+    const { topic, hasSchema, isUnknown, ...destination } = this.#destinations.next(random);
+    const { field, moves, stream, records } = destination;
+    const isTimely = records.isTimed && random.chance(0.7);
     const isBad = random.chance(this.#badRate);
     const bad = hasSchema ? random.pick(['bad', 'wrong'] as const) : 'bad';
     return {
@@ -58,17 +71,23 @@ export class EventMaker {
       key: random.pick(this.#keys),
       field,
       moves,
+      stream,
+      records,
+      time: records.isTimed ? eventTime(random, isTimely) : 1,
+      isTimely,
       flavour: isUnknown ? 'stray' : isBad ? bad : 'good',
       fill: FILL.slice(0, Math.floor(random.log(1, random.chance(0.05) ? 2_500 : 120))),
       attempt: 0,
+      isRepeat: false,
     };
   }
 }
 
-export function textOf({ id, attempt, key, field, flavour, fill }: SimEvent): string {
+export function textOf({ id, attempt, key, field, time, flavour, fill }: SimEvent): string {
   const head = `{"id":"${id}","attempt":${attempt},${field}`;
   const message = flavour === 'bad' ? `${BAD_RECORD}${fill}"` : `"msg":"${fill}"`;
-  return `${head}${message},"clientId":"${key}","timestamp":${flavour === 'wrong' ? '"now"' : 1}}`;
+  const timestamp = flavour === 'wrong' ? '"now"' : time;
+  return `${head}${message},"clientId":"${key}","timestamp":${timestamp}}`;
 }
 
 /** Returns `id#attempt` of an event's text. */
@@ -82,4 +101,22 @@ export function frameOf(events: readonly SimEvent[], random: SeededRandom): stri
   const texts = events.map(textOf);
   if (texts.length === 1 && random.chance(0.7)) return texts[0]!;
   return random.chance(0.5) ? `[${texts.join(',')}]` : texts.join('\n');
+}
+
+/** Checks whether the code fits the event. */
+export function checkRefusal({ id, flavour }: SimEvent, code: string, report: Report): void {
+  if (flavour === 'wrong') {
+    report.count('schema refused');
+    // A frame may be too long as a whole, whatever it contains.
+    const right = code === 'schema' || code === 'too_large';
+    report.demand(right, `${id} violates the schema, and is rejected with ${code}`);
+  } else if (flavour === 'stray') {
+    report.count('unknown stream refused');
+    const right = code === 'unknown_stream' || code === 'too_large';
+    report.demand(right, `${id} has no stream, and is rejected with ${code}`);
+  } else {
+    const right = code !== 'schema' && code !== 'unknown_stream';
+    report.demand(right, `${id} is valid, and is rejected with ${code}`);
+  }
+  if (code === 'buffer_full') report.count('buffer full');
 }

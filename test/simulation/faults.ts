@@ -4,7 +4,7 @@
  */
 import type { SeededRandom } from '../../testing/random.ts';
 import type { Report } from './report.ts';
-import { type BatchView, type Part, valuesIn } from './wire.ts';
+import { type BatchView, oldestTimestamp, type Part, valuesIn } from './wire.ts';
 
 /** Errors after which nothing was appended. */
 const DEFINITE = [2, 19, 74, 75];
@@ -61,7 +61,7 @@ export interface Windows {
   stuck?: ReadonlyMap<string, Stuck>;
   /** Longer batches are rejected. */
   maxBatchBytes?: number;
-  /** Batches whose first record is older are rejected. */
+  /** Batches with an older record are rejected. */
   maxAgeMs?: number;
   throttleMs?: number;
   topicMissing?: true;
@@ -109,7 +109,7 @@ export class Faults {
       report.count('refused by size');
       return 10;
     }
-    if (maxAgeMs !== undefined && Date.now() - batch.firstTimestamp > maxAgeMs) {
+    if (maxAgeMs !== undefined && Date.now() - oldestTimestamp(batch) > maxAgeMs) {
       report.count('rejected by timestamp');
       return 32;
     }

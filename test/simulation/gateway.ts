@@ -28,6 +28,7 @@ import {
   openSocket,
   type Peer,
 } from '../fakes/uws.ts';
+import type { PostRequest } from './client-world.ts';
 import type { Plan } from './plan.ts';
 import type { Report } from './report.ts';
 import { type StreamsPlan, streamFileOf } from './streams.ts';
@@ -202,18 +203,19 @@ export class Gateway {
     this.#report.demand(left === 0, `${left} events are left in flight`);
   }
 
-  /** @param path below `/ws` */
+  /** @param path below `/ws`, with the query */
   connect(protocol: string, peer: Peer, path: string): FakeSocket | undefined {
     return openSocket(this.#webSocket.behavior, protocol, peer, `/ws${path}`);
   }
 
-  /** @param path below `/events` */
-  post(response: FakeResponse, bytes: number, ndjson: boolean, path: string): void {
+  post(response: FakeResponse, { bytes, isNdjson, path, declaration }: PostRequest): void {
     const headers = {
-      'content-type': ndjson ? 'application/x-ndjson' : 'application/json',
+      'content-type': isNdjson ? 'application/x-ndjson' : 'application/json',
       'content-length': String(bytes),
+      ...(declaration === 'header' ? { 'forebay-resent': '1' } : {}),
     };
-    this.#http.handle(response, fakeRequest('POST', `/events${path}`, headers));
+    const query = declaration === 'query' ? '?resent=1' : '';
+    this.#http.handle(response, fakeRequest('POST', `/events${path}${query}`, headers));
   }
 
   /** Checks at each snapshot that every event is stored, rejected, dropped or in flight. */

@@ -17,6 +17,7 @@ import { Fates } from './fates.ts';
 import { Faults } from './faults.ts';
 import { Gateway } from './gateway.ts';
 import { checkMetrics, hook } from './hooks.ts';
+import { Origins } from './origins.ts';
 import { HttpClient, PlainClient } from './other-clients.ts';
 import type { Partition } from './partition.ts';
 import { type Plan, planFor } from './plan.ts';
@@ -26,7 +27,7 @@ import { SentBatches } from './sent-batches.ts';
 import { simCodec } from './sim-codec.ts';
 import { SimLink } from './sim-link.ts';
 import { Destinations, Ledgers, movingName, spareOf, TOPIC, topicName } from './streams.ts';
-import { recordsOf } from './wire.ts';
+import { type LogRecord, recordsOf } from './wire.ts';
 
 /** Bound for everything to settle after the last fault: back-offs reach 37 s. */
 const PROGRESS_MS = 90_000;
@@ -87,8 +88,11 @@ class History {
   readonly #sent: SentBatches;
   readonly #quotas: Quotas;
   readonly #fates: Fates;
+  readonly #origins = new Origins(this.report);
   readonly #gateway: Gateway;
   readonly #undo: (() => void)[] = [];
+  /** Records of each partition at the end. */
+  readonly #records = new Map<Partition, readonly LogRecord[]>();
   /** Number of times the topic was recreated with another number of partitions. */
   #moves = 0;
   #hash = 0;
@@ -213,7 +217,12 @@ class History {
       },
       connect: (...handshake) => this.#gateway.connect(...handshake),
       post: (...request) => this.#gateway.post(...request),
+      sent: (event, connection, dispatch) => {
+        this.#ledgers.sent(event, connection);
+        this.#origins.sent(event, dispatch);
+      },
       begins: (events) => this.#begins(events),
+      arrived: (events) => this.#origins.arrived(events),
     };
   }
 
@@ -278,7 +287,7 @@ class History {
     const maker = new EventMaker(name, this.#random, badRate, destinations);
     if (name.startsWith('p')) return new PlainClient(name, world, maker);
     if (name.startsWith('h')) return new HttpClient(name, world, maker, httpTimeoutMs);
-    return new AckClient(name, world, maker, garbageRate);
+    return new AckClient(name, world, maker, { garbageRate, httpTimeoutMs });
   }
 
   #createLink(address: { host: string }): SimLink {
@@ -338,6 +347,11 @@ class History {
         report.demand(same, `the model itself: copies of p${partition.index} differ`);
       }
     }
+    const all = [topic, ...others.keys()].flatMap((name) => this.#partitionsOf(name));
+    for (const partition of all) {
+      this.#records.set(partition, [...recordsOf(partition.index, partition.log)]);
+    }
+    this.#origins.check(all.flatMap((partition) => this.#records.get(partition)!));
     const { streams } = this.#plan;
     const spare = streams && topicName(spareOf(streams));
     for (const [number, name] of [topic, ...others.keys()].entries()) {
@@ -360,11 +374,16 @@ class History {
     const { report } = this;
     const moves = number === 0 ? this.#moves : 0;
     // Another number of partitions moves keys; a second move breaks their order.
-    const moved = moves > 0 ? [] : [...keysInTwo(partitions), ...keysInTwo(spare)];
+    const recordsIn = (places: readonly Partition[]) =>
+      places.flatMap((partition) => this.#records.get(partition)!);
+    const [own, others] = [recordsIn(partitions), recordsIn(spare)];
+    const moved = moves > 0 ? [] : [...keysInTwo(own), ...keysInTwo(others)];
     for (const key of moved) report.violation(`${key} is in two partitions`);
-    const records = [...partitions, ...spare].flatMap(({ index, log }, position) => [
-      ...recordsOf(position < partitions.length ? index : index + partitions.length, log),
-    ]);
+    // Partitions of the other topic get numbers of their own.
+    const moving = others.map((record) => {
+      return { ...record, partition: record.partition + partitions.length };
+    });
+    const records = [...own, ...moving];
     const verdict = this.#ledgers
       .of(number)
       .reconcile(records.filter(({ value }) => !this.#fates.isUnfenced(String(value))));
@@ -384,15 +403,14 @@ function isCleanBut(verdict: Reconciliation, disordered: number): boolean {
 }
 
 /** Checks that a key stays in one partition: order holds only within a partition. */
-function keysInTwo(partitions: readonly Partition[]): string[] {
+function keysInTwo(records: readonly LogRecord[]): string[] {
   const home = new Map<string, number>();
   const strays = new Set<string>();
-  for (const { index, log } of partitions) {
-    for (const { key } of recordsOf(index, log)) {
-      const known = home.get(String(key));
-      if (known === undefined) home.set(String(key), index);
-      else if (known !== index) strays.add(String(key));
-    }
+  for (const { key, partition } of records) {
+    if (key === null) continue;
+    const known = home.get(String(key));
+    if (known === undefined) home.set(String(key), partition);
+    else if (known !== partition) strays.add(String(key));
   }
   return [...strays];
 }

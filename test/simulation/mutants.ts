@@ -29,6 +29,10 @@ const ACCUMULATOR = 'accumulator/accumulator.ts';
 const BATCH = 'accumulator/batch.ts';
 const BUDGET_SHARE = 'accumulator/budget-share.ts';
 const STREAM_TABLE = 'streams/stream-table.ts';
+const RECORD_APPENDER = 'intake/record-appender.ts';
+const HEADER_ENCODER = 'streams/header-encoder.ts';
+const PROVENANCE = 'streams/provenance.ts';
+const CLIENT_FACTS = 'ingress/client-facts.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -354,5 +358,118 @@ export const MUTANTS: readonly Mutant[] = [
         const { route } = authorizeRequest(authenticator, streams, request) as Authorized;`,
       ],
     ],
+  },
+  {
+    defect: 'a mark is lost at a split: the second half has no headers',
+    file: BATCH,
+    changes: [
+      [
+        'split',
+        'const { timestampDelta, contentStart, end } = slices[index]!;',
+        'const { timestampDelta, keyStart, keyBytes, valueStart, valueBytes } = slices[index]!;',
+      ],
+      [
+        'split',
+        'rest.appendContent(this.firstTimestamp + timestampDelta, this.buffer, contentStart, end);',
+        `rest.append(this.firstTimestamp + timestampDelta, this.buffer, keyStart, keyBytes,
+          this.buffer, valueStart, valueStart + valueBytes);`,
+      ],
+    ],
+  },
+  {
+    defect: 'a mark is lost with its partition: moved records have no headers',
+    file: ACCUMULATOR,
+    changes: [
+      [
+        'repartition',
+        'target.appendContent(timestamp, buffer, contentStart, end);',
+        `target.append(timestamp, buffer, keyStart, keyBytes, buffer, slice.valueStart,
+          slice.valueStart + slice.valueBytes);`,
+      ],
+    ],
+  },
+  {
+    defect: 'the last declared event of a frame is not marked: on the fast path',
+    file: RECORD_APPENDER,
+    changes: [['appendLocated', 'index < this.', 'index + 1 < this.']],
+  },
+  {
+    defect: 'the last declared event of a frame is not marked: parsed events',
+    file: RECORD_APPENDER,
+    changes: [['appendParsed', 'index < this.', 'index + 1 < this.']],
+  },
+  {
+    defect: 'the event after the declared ones is marked',
+    file: RECORD_APPENDER,
+    changes: [['appendLocated', 'index < this.', 'index <= this.']],
+  },
+  {
+    defect: 'declared events are not counted across frames',
+    file: PROVENANCE,
+    changes: [['countEvents', 'this.resent - events', 'this.resent']],
+  },
+  {
+    defect: 'declared events are counted as frames',
+    file: PROVENANCE,
+    changes: [['countEvents', 'this.resent - events', 'this.resent - 1']],
+  },
+  {
+    defect: 'frames with a rejected event do not count as declared events',
+    file: 'intake/intake.ts',
+    changes: [
+      [
+        'countReceived',
+        'this.#appender.countDecoded(events);',
+        'if (this.#explained.size === 0) this.#appender.countDecoded(events);',
+      ],
+    ],
+  },
+  {
+    defect: 'a declared body is not marked',
+    file: CLIENT_FACTS,
+    changes: [['resentBody', '? Number.POSITIVE_INFINITY', '? 0']],
+  },
+  {
+    defect: 'a declaration covers the first event of a body',
+    file: CLIENT_FACTS,
+    changes: [['resentBody', 'Number.POSITIVE_INFINITY', '1']],
+  },
+  {
+    defect: 'a record has the headers of the event before it: on the fast path',
+    file: RECORD_APPENDER,
+    changes: [['appendLocated', 'format.formatLocated(', 'if (index !== 1) format.formatLocated(']],
+  },
+  {
+    defect: 'a record has the headers of the event before it: parsed events',
+    file: RECORD_APPENDER,
+    changes: [['appendParsed', 'format.formatValue(', 'if (index !== 1) format.formatValue(']],
+  },
+  {
+    defect: 'records of a stream without headers have those of the event before',
+    file: ACCUMULATOR,
+    changes: [['useStream', 'this.#headers = NO_HEADERS;', '']],
+  },
+  {
+    defect: 'fb-received keeps the time of an earlier frame',
+    file: HEADER_ENCODER,
+    changes: [['#writeReceived', 'time === this.#receivedTime', 'this.#receivedTime > 0']],
+  },
+  {
+    defect: 'a time out of bounds is not stated',
+    file: 'streams/record-format.ts',
+    changes: [['#encode', '|| this.eventTime !== undefined', '|| true']],
+  },
+  {
+    defect: 'a batch with event times is restamped',
+    file: LANE,
+    changes: [
+      ['settle', 'if (this.#head.hasEventTimes)…', ''],
+      ['restamp', 'assert(!this.hasEventTimes…', '', BATCH],
+    ],
+  },
+  {
+    defect: 'the second half of a batch with event times is restamped',
+    file: BATCH,
+    changes: [['split', 'rest.hasEventTimes =…', '']],
   },
 ];

@@ -1,9 +1,7 @@
-import type { EventCode } from '../../src/common/errors.ts';
-import type { NackError } from '../../testing/protocol.ts';
-import { FakeResponse, type FakeSocket, type Peer } from '../fakes/uws.ts';
-import { checkRefusal } from './ack-client.ts';
+import type { FakeSocket, Peer } from '../fakes/uws.ts';
 import { type Client, type ClientWorld, Pipe } from './client-world.ts';
 import { type EventMaker, frameOf, type SimEvent } from './events.ts';
+import { Exchange } from './exchange.ts';
 
 /** A plain client: sends, and receives nothing. */
 export class PlainClient implements Client {
@@ -32,7 +30,7 @@ export class PlainClient implements Client {
 
   give(count: number): void {
     if (this.#left || this.#socket === undefined) return;
-    const { ledger, random } = this.#world;
+    const { random } = this.#world;
     for (let left = count; left > 0; ) {
       const events = Array.from({ length: random.int(1, Math.min(3, left)) }, () =>
         this.#maker.make(),
@@ -41,12 +39,13 @@ export class PlainClient implements Client {
       for (const event of events) {
         event.attempt = 1;
         const connection = `${this.#name}/${this.#connections}`;
-        ledger.sent(event.id, 1, { key: event.key, connection });
+        this.#world.sent(event, connection, { transport: 'ws', isResent: false });
       }
       const text = frameOf(events, random);
       const socket = this.#socket;
       this.#up.push(() => {
         this.#world.begins(events);
+        this.#world.arrived(events);
         socket.deliver(text);
       });
     }
@@ -78,14 +77,6 @@ export class PlainClient implements Client {
   }
 }
 
-interface HttpBody {
-  readonly accepted: number;
-  readonly errors: readonly NackError[];
-}
-
-/** Tolerance for responses beyond the gateway's own time limit. */
-const ANSWER_SLACK_MS = 1_200;
-
 /** Posts events, one request at a time, and retries retryable rejections. */
 export class HttpClient implements Client {
   readonly #name: string;
@@ -95,10 +86,10 @@ export class HttpClient implements Client {
   #queue: SimEvent[] = [];
   #resting = 0;
   #requests = 0;
-  #response: FakeResponse | undefined;
-  #open: SimEvent[] = [];
+  #exchange: Exchange | undefined;
+  /** Number of events of the next body, which is the same as the last one; undefined = any. */
+  #bodyEvents: number | undefined;
   #left = false;
-  #stalledMs = 0;
 
   constructor(name: string, world: ClientWorld, maker: EventMaker, timeoutMs: number) {
     this.#name = name;
@@ -108,10 +99,10 @@ export class HttpClient implements Client {
   }
 
   get done(): boolean {
-    return this.#left || (this.#queue.length + this.#resting === 0 && this.#response === undefined);
+    return this.#left || (this.#queue.length + this.#resting === 0 && this.#exchange === undefined);
   }
   get state(): string {
-    return `${this.#name}: ${this.#queue.length} wait, open ${this.#open.length}`;
+    return `${this.#name}: ${this.#queue.length} wait, open ${this.#exchange?.events.length ?? 0}`;
   }
 
   give(count: number): void {
@@ -120,88 +111,46 @@ export class HttpClient implements Client {
     this.#post();
   }
 
-  /** Disconnects before the response and resends. */
+  /** Disconnects before the response and resends, the same body or in other ones. */
   cut(): void {
-    if (this.#response === undefined) return;
-    this.#world.report.count('http aborted');
-    this.#response.abort();
-    this.#queue = [...this.#open, ...this.#queue];
-    this.#response = undefined;
-    this.#open = [];
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    const { random, report } = this.#world;
+    report.count('http aborted');
+    exchange.abort();
+    this.#queue = [...exchange.events, ...this.#queue];
+    this.#exchange = undefined;
+    if (random.chance(0.5)) this.#bodyEvents = exchange.events.length;
     this.#rest([], 20);
   }
 
   leave(): void {
     this.#left = true;
-    this.#response?.abort();
-    this.#response = undefined;
+    this.#exchange?.abort();
+    this.#exchange = undefined;
   }
 
   stalled(ms: number): void {
-    this.#stalledMs += ms;
+    this.#exchange?.stalled(ms);
   }
 
   #post(): void {
-    if (this.#response !== undefined || this.#queue.length === 0 || this.#left) return;
-    const { random, ledger, clock, report } = this.#world;
-    const events = this.#queue.splice(0, random.int(1, 12));
-    const connection = `${this.#name}/${this.#requests++}`;
-    for (const event of events) {
-      event.attempt++;
-      ledger.sent(event.id, event.attempt, { key: event.key, connection });
-    }
-    const body = Buffer.from(frameOf(events, random));
-    const isArray = body[0] === 0x5b;
-    const lastMs = clock.nowMs + this.#timeoutMs + ANSWER_SLACK_MS;
-    const before = this.#stalledMs;
-    const response = new FakeResponse({
-      onEnd: (status, text) => {
-        if (response !== this.#response) return;
-        const late = clock.nowMs - lastMs - (this.#stalledMs - before);
-        report.demand(late <= 0, `${this.#name} is answered ${Math.round(late)} ms late`);
-        this.#answered(status, text);
-      },
+    if (this.#exchange !== undefined || this.#queue.length === 0 || this.#left) return;
+    const { random, report } = this.#world;
+    if (this.#bodyEvents !== undefined) report.count('body resent as a whole');
+    const events = this.#queue.splice(0, this.#bodyEvents ?? random.int(1, 12));
+    this.#bodyEvents = undefined;
+    const options = {
+      name: this.#name,
+      number: this.#requests++,
+      path: this.#maker.path,
+      timeoutMs: this.#timeoutMs,
+      isDeclared: events.some(({ isRepeat }) => isRepeat),
+    };
+    this.#exchange = new Exchange(this.#world, options, events, (again, pauseMs) => {
+      this.#exchange = undefined;
+      this.#rest(again, pauseMs);
     });
-    this.#response = response;
-    this.#open = events;
-    this.#world.begins(events);
-    this.#world.post(response, body.length, !isArray, this.#maker.path);
-    const cut = random.int(0, body.length);
-    response.arrive(body.subarray(0, cut), false);
-    clock.after(random.log(0.1, 30), () => response.arrive(body.subarray(cut), true));
-  }
-
-  #answered(status: number, text: string): void {
-    const { note, report, ledger } = this.#world;
-    note(() => `${this.#name} is answered ${status} ${text.slice(0, 160).trim()}`);
-    const { accepted, errors } = JSON.parse(text) as HttpBody;
-    const events: (SimEvent | undefined)[] = [...this.#open];
-    const again: SimEvent[] = [];
-    let pauseMs = 1;
-    for (const { code, retry, retryAfterMs = 0, events: ranges = [] } of errors) {
-      pauseMs = Math.max(pauseMs, retryAfterMs);
-      if (code === 'timeout') report.count('http timeout');
-      for (const [first, last] of ranges) {
-        for (let index = first; index <= last; index++) {
-          const event = events[index];
-          if (event === undefined) report.violation(`${this.#name}: event ${index} rejected twice`);
-          else {
-            events[index] = undefined;
-            ledger.refused(event.id, code as EventCode, event.attempt);
-            checkRefusal(event, code, report);
-            if (retry) again.push(event);
-          }
-        }
-      }
-    }
-    const stored = events.filter((event) => event !== undefined);
-    report.demand(stored.length === accepted, `${this.#name}: ${accepted} accepted, ${text}`);
-    for (const { id, attempt } of stored) ledger.acknowledged(id, attempt);
-    const expected = errors.length === 0 ? status === 200 : status !== 200;
-    report.demand(expected, `${this.#name}: ${status} with ${errors.length} errors`);
-    this.#response = undefined;
-    this.#open = [];
-    this.#rest(again, pauseMs);
   }
 
   #rest(again: readonly SimEvent[], ms: number): void {

@@ -1,5 +1,6 @@
 /** Streams of a simulated gateway: their declaration, their events, the ledger of each topic. */
 import {
+  type HeaderName,
   PLAIN_RECORDS,
   REFUSE,
   type StreamFile,
@@ -8,17 +9,37 @@ import {
 import { BUILT_IN_SCHEMA } from '../../src/worker/intake/validator.ts';
 import { Ledger } from '../../testing/ledger.ts';
 import type { SeededRandom } from '../../testing/random.ts';
+import type { SimEvent } from './events.ts';
 
 /** Topic of the first stream, and of a gateway without a stream file. */
 export const TOPIC = 'simulated';
 /** Field that selects the stream of an event. */
 const FIELD = 'type';
 
+/** Headers whose values depend on the history alone, in the order of records. */
+const HEADERS: readonly HeaderName[] = ['received', 'event-id', 'resent', 'stream', 'transport'];
+/** Field with the time of an event. */
+const TIME_FIELD = 'timestamp';
+/** Bounds of event times around the arrival, far beyond a history. */
+const TIME_BOUNDS = { pastMs: 3_600_000, futureMs: 300_000 } as const;
+
+/** Form of the records of a stream. */
+export interface RecordPlan {
+  readonly headers: readonly HeaderName[];
+  /** Events state their time. */
+  readonly isTimed: boolean;
+  readonly isKeyed: boolean;
+}
+
+/** Records without a stream file. */
+const PLAIN: RecordPlan = { headers: [], isTimed: false, isKeyed: true };
+
 /** Streams that a seed chooses. */
 export interface StreamsPlan {
   /** By stream, with `default` as the first one: the number of its topic. */
   readonly topics: readonly number[];
   readonly shares: readonly number[];
+  readonly records: readonly RecordPlan[];
   /** By topic, from the second on: its partitions. The last topic is {@link spareOf}. */
   readonly partitions: readonly number[];
   /** Number of reloads. Each moves the last stream to the spare topic, or back. */
@@ -39,10 +60,28 @@ export function streamsFor(random: SeededRandom): StreamsPlan {
   return {
     topics,
     shares: topics.map(() => random.pick([0.25, 0.5, 0.5, 1])),
+    records: topics.map(() => recordsFor(random)),
     partitions: Array.from({ length: others + 1 }, () => random.int(1, 4)),
     // The ledger of the first topic, which is recreated, cannot follow its events to another one.
     reloads: topics[count - 1] !== 0 && random.chance(0.6) ? random.int(1, 5) : 0,
   };
+}
+
+function recordsFor(random: SeededRandom): RecordPlan {
+  return {
+    headers: random.chance(0.3) ? [] : HEADERS.filter(() => random.chance(0.85)),
+    isTimed: random.chance(0.3),
+    isKeyed: random.chance(0.5),
+  };
+}
+
+/** Chooses the time of an event. @param isTimely within the bounds, else beyond them */
+export function eventTime(random: SeededRandom, isTimely: boolean): number {
+  const { pastMs, futureMs } = TIME_BOUNDS;
+  const distanceMs = isTimely
+    ? random.int(-pastMs / 2, futureMs / 2)
+    : random.pick([-2 * pastMs, 10 * futureMs]);
+  return Date.now() + distanceMs;
 }
 
 export function topicName(topic: number): string {
@@ -56,18 +95,22 @@ const SCHEMA = { file: 'simulated.json', text: JSON.stringify(BUILT_IN_SCHEMA) }
  * @param isMoved the last stream has the spare topic
  */
 export function streamFileOf(plan: StreamsPlan, keyField: string, isMoved: boolean): StreamFile {
-  const { topics, shares } = plan;
+  const { topics, shares, records } = plan;
   const streams = topics.map((topic, index): StreamSpec => {
     const isSpare = isMoved && index === topics.length - 1;
+    const { headers, isTimed, isKeyed } = records[index]!;
+    const time = isTimed
+      ? ({ field: [TIME_FIELD], unit: 'ms', ...TIME_BOUNDS } as const)
+      : undefined;
     return {
       name: streamName(index),
       topic: topicName(isSpare ? spareOf(plan) : topic),
       match: [matchOf(index)],
       create: undefined,
       schema: hasSchema(index) ? SCHEMA : undefined,
-      key: [[keyField]],
+      key: isKeyed ? [[keyField]] : [],
       limits: { eventBytes: undefined, eventsPerSecond: undefined, bufferShare: shares[index]! },
-      record: PLAIN_RECORDS,
+      record: { ...PLAIN_RECORDS, headers, time },
       origins: undefined,
       access: 'open',
       plain: 'accept',
@@ -107,6 +150,9 @@ export interface Destination {
   readonly isUnknown: boolean;
   /** Reloads move its stream to another topic. */
   readonly moves: boolean;
+  /** Name of the stream. */
+  readonly stream: string;
+  readonly records: RecordPlan;
 }
 
 const ONLY: Destination = {
@@ -115,6 +161,8 @@ const ONLY: Destination = {
   hasSchema: true,
   isUnknown: false,
   moves: false,
+  stream: streamName(0),
+  records: PLAIN,
 };
 
 /** Streams that the events of one client belong to. */
@@ -122,11 +170,13 @@ export class Destinations {
   /** Path below `/ws` and `/events`: '' or `/s1`. */
   readonly path: string;
   readonly #topics: readonly number[];
+  readonly #records: readonly RecordPlan[];
   readonly #named: number | undefined;
 
   /** @param plan undefined = there is no stream file */
   constructor(plan: StreamsPlan | undefined, random: SeededRandom) {
     this.#topics = plan?.topics ?? [];
+    this.#records = plan?.records ?? [];
     if (plan === undefined || random.chance(0.4)) {
       this.path = '';
       return;
@@ -150,7 +200,15 @@ export class Destinations {
 
   #to(index: number, field: string, isUnknown = false): Destination {
     const moves = !isUnknown && index === this.#topics.length - 1;
-    return { topic: this.#topics[index]!, field, hasSchema: hasSchema(index), isUnknown, moves };
+    return {
+      topic: this.#topics[index]!,
+      field,
+      hasSchema: hasSchema(index),
+      isUnknown,
+      moves,
+      stream: streamName(index),
+      records: this.#records[index]!,
+    };
   }
 }
 
@@ -182,8 +240,10 @@ export class Ledgers {
     return this.#byTopic[topic]!;
   }
 
-  sent(...send: Parameters<Ledger['sent']>): void {
-    this.of(topicOfId(send[0])).sent(...send);
+  /** @param connection within which its order is kept, unless it has no key */
+  sent({ id, attempt, key, records }: SimEvent, connection: string): void {
+    const facts = records.isKeyed ? { key, connection } : { key: null };
+    this.of(topicOfId(id)).sent(id, attempt, facts);
   }
 
   acknowledged(...result: Parameters<Ledger['acknowledged']>): void {

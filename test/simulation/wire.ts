@@ -1,6 +1,7 @@
 /** Forebay's requests and a broker's responses as bytes. */
 
-import { readRecords } from '../../src/worker/accumulator/records.ts';
+import type { RecordHeader } from '../../src/kafka/record-headers.ts';
+import { type RecordSlice, readRecords } from '../../src/worker/accumulator/records.ts';
 import type { TopicRecord } from '../../testing/topic.ts';
 import { CompactWriter } from '../fakes/broker/compact-writer.ts';
 import { AT, type Header, headerOf } from '../fakes/broker/record-batch.ts';
@@ -26,6 +27,14 @@ export interface BatchView extends Omit<Header, 'producerId'> {
   readonly bytes: Buffer;
   readonly crc: number;
   readonly producerId: number;
+  /** Time at which a leader appended it, on the monotonic clock. */
+  appendedAtMs: number;
+}
+
+/** A record of a log. */
+export interface LogRecord extends TopicRecord {
+  readonly headers: readonly RecordHeader[];
+  readonly appendedAtMs: number;
 }
 
 export function viewOf(bytes: Buffer): BatchView {
@@ -35,6 +44,7 @@ export function viewOf(bytes: Buffer): BatchView {
     bytes,
     crc: bytes.readUInt32BE(AT.crc),
     producerId: Number(header.producerId),
+    appendedAtMs: Number.NaN,
   };
 }
 
@@ -228,13 +238,46 @@ export function valuesIn({ bytes, records }: BatchView): string[] {
 export function isComplete({ bytes, records }: BatchView): boolean {
   const plain = uncompressed(bytes);
   const last = readRecords(plain, records).at(-1)!;
-  return last.valueStart + last.valueBytes + 1 === plain.length;
+  return last.end === plain.length && headersIn(plain, last).end === last.end;
+}
+
+/** Returns the timestamp of a batch's oldest record, ms since 1970. */
+export function oldestTimestamp({ bytes, records, firstTimestamp }: BatchView): number {
+  const slices = readRecords(uncompressed(bytes), records);
+  const deltas = slices.map(({ timestampDelta }) => timestampDelta);
+  return firstTimestamp + Math.min(...deltas);
+}
+
+/** Returns the headers of a record, and the offset after them. */
+function headersIn(
+  bytes: Buffer,
+  { valueStart, valueBytes }: RecordSlice,
+): { headers: RecordHeader[]; end: number } {
+  let at = valueStart + valueBytes;
+  const varint = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]!;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
+    }
+  };
+  const take = (length: number) => {
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  const headers: RecordHeader[] = [];
+  for (let left = varint(); left > 0; left--) {
+    const name = take(varint()).toString();
+    headers.push({ name, value: take(varint()) });
+  }
+  return { headers, end: at };
 }
 
 /** Returns the records of a partition's log as a consumer sees them. */
-export function* recordsOf(partition: number, log: readonly BatchView[]): Generator<TopicRecord> {
+export function* recordsOf(partition: number, log: readonly BatchView[]): Generator<LogRecord> {
   let offset = 0;
-  for (const { bytes: sent, records, firstTimestamp } of log) {
+  for (const { bytes: sent, records, firstTimestamp, appendedAtMs } of log) {
     const bytes = uncompressed(sent);
     for (const slice of readRecords(bytes, records)) {
       const { keyStart, keyBytes, valueStart, valueBytes } = slice;
@@ -244,6 +287,8 @@ export function* recordsOf(partition: number, log: readonly BatchView[]): Genera
         timestamp: firstTimestamp + slice.timestampDelta,
         key: keyBytes < 0 ? null : bytes.subarray(keyStart, keyStart + keyBytes),
         value: bytes.subarray(valueStart, valueStart + valueBytes),
+        headers: headersIn(bytes, slice).headers,
+        appendedAtMs,
       };
     }
   }
