@@ -218,8 +218,9 @@ export class AcknowledgedClient {
     const data = this.#text(frame, 1);
     for (const item of frame.items) {
       item.attempt++;
-      const facts = { key: keyOf(item.event), connection: `${name}/${this.connections}` };
-      ledger?.sent(item.event.id, item.attempt, facts);
+      const { event, isRepeat } = item;
+      const facts = { key: keyOf(event), connection: `${name}/${this.connections}`, isRepeat };
+      ledger?.sent(event.id, item.attempt, facts);
     }
     frame.number = ++this.#sentFrames;
     this.#sentBytes += Buffer.byteLength(data);
@@ -279,7 +280,7 @@ export class AcknowledgedClient {
     const { event } = item;
     const attempt = ++item.attempt;
     // Order holds within a connection only.
-    ledger?.sent(event.id, attempt, { key: keyOf(event) });
+    ledger?.sent(event.id, attempt, { key: keyOf(event), isRepeat: true });
     let outcome: Outcome | undefined;
     try {
       outcome = (await this.#poster.post(`[${eventText(event, attempt)}]`, true)).body as Outcome;

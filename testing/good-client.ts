@@ -98,7 +98,7 @@ export class GoodClient {
   ): GoodClient {
     const poster = new Poster(url, access);
     const exchange = async (event: TestEvent) => {
-      ledger?.sent(event.id, 1, { key: keyOf(event) });
+      ledger?.sent(event.id, 1, { key: keyOf(event), isRepeat: false });
       const { status, body } = await poster.post(eventText(event, 1));
       assert.deepEqual([status, body], [200, { accepted: 1, errors: [] }]);
       ledger?.acknowledged(event.id, 1);

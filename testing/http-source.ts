@@ -110,7 +110,7 @@ export class HttpSource implements Source {
     isRepeat: boolean,
   ): Promise<readonly NackError[]> {
     const { ledger } = this.#options;
-    for (const event of events) ledger.sent(event.id, attempt, { key: keyOf(event) });
+    for (const event of events) ledger.sent(event.id, attempt, { key: keyOf(event), isRepeat });
     const texts = events.map((event) => eventText(event, attempt));
     const sinceMs = performance.now();
     let answer: { status: number; retryAfter: string | null } & Answer;

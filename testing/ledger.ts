@@ -15,6 +15,7 @@
  *   must be    deleted with the topic      in either, or deleted      in the topic
  */
 import { EVENT_CODES, type EventCode } from '../src/common/errors.ts';
+import { hasHeader, RESENT_HEADER } from '../src/kafka/record-headers.ts';
 import { eventIn, readableValue } from '../src/kafka/record-value.ts';
 import type { TopicRecord } from './topic.ts';
 
@@ -24,12 +25,24 @@ const REFUSED = 2;
 const UNCERTAIN = 4;
 /** Acknowledged before the topic was deleted. */
 const DELETED = 8;
+/** Sent with a declaration: its record has the mark of a possible repeat. */
+const DECLARED = 16;
+/** Sent without one. */
+const UNDECLARED = 32;
+const RESULTS = ACKNOWLEDGED | REFUSED;
 
 export interface SendFacts {
   /** Expected key of the record; undefined = not checked. */
   readonly key?: string | null;
   /** Connection within which order is checked; undefined = not checked. */
   readonly connection?: string;
+  /** Its sender declared it as a possible repeat; undefined = its mark is not checked. */
+  readonly isRepeat?: boolean;
+}
+
+export interface LedgerOptions {
+  /** Records of possible repeats are marked. */
+  readonly hasMarks?: boolean;
 }
 
 /** Sends by result; lists name them `id` or `id#attempt`. */
@@ -53,6 +66,12 @@ export interface Reconciliation {
   readonly wrongKey: readonly string[];
   /** Stored after a later event of the same connection and key. */
   readonly disordered: readonly string[];
+  /** Ids stored more than once without the mark of a possible repeat. */
+  readonly unmarked: readonly string[];
+  /** Stored with the mark although not declared, or without it although declared. */
+  readonly wrongMark: readonly string[];
+  /** Records with the mark. */
+  readonly marked: number;
   /** Stored without a result for the sender, or after `timeout`: allowed. */
   readonly unacknowledgedStored: number;
   /** All lists are empty. */
@@ -66,10 +85,12 @@ const LISTS = [
   'refusedStored',
   'wrongKey',
   'disordered',
+  'unmarked',
+  'wrongMark',
 ] as const satisfies readonly (keyof Reconciliation)[];
 
 export class Ledger {
-  readonly #idField: string;
+  readonly #hasMarks: boolean;
   readonly #rows = new Map<string, number>();
   /** Last attempt of ids that were sent more than once. */
   readonly #attempts = new Map<string, number>();
@@ -82,8 +103,8 @@ export class Ledger {
   /** First row that can only be in the current topic. */
   #firstOfIncarnation = 0;
 
-  constructor(idField = 'id') {
-    this.#idField = idField;
+  constructor({ hasMarks = false }: LedgerOptions = {}) {
+    this.#hasMarks = hasMarks;
   }
 
   /** Number of sends so far, counting each attempt. */
@@ -102,6 +123,8 @@ export class Ledger {
     if (row === this.#flags.length) this.#grow();
     this.#rows.set(name, row);
     this.#streamOf[row] = this.#stream(facts);
+    const { isRepeat } = facts;
+    if (isRepeat !== undefined) this.#flags[row] = isRepeat ? DECLARED : UNDECLARED;
     if (attempt > 1) this.#attempts.set(id, attempt);
   }
 
@@ -141,10 +164,15 @@ export class Ledger {
       [L in (typeof LISTS)[number]]: string[];
     };
     const lastOfStream = new Map<string, number>();
-    let count = 0;
+    /** Number of unmarked copies of ids that were sent more than once. */
+    const unmarked = new Map<string, number>();
+    let [count, marked] = [0, 0];
     for (const record of records) {
       count++;
-      const name = this.#nameIn(record);
+      const isMarked = hasHeader(record.headers ?? [], RESENT_HEADER);
+      if (isMarked) marked++;
+      const sent = this.#sentIn(record);
+      const name = sent?.name ?? `partition ${record.partition} offset ${record.offset}`;
       const row = this.#rows.get(name);
       if (row === undefined) {
         lists.phantom.push(name);
@@ -155,6 +183,13 @@ export class Ledger {
       if (this.#notStored(row)) lists.refusedStored.push(name);
       if (this.#otherKey(row, record)) lists.wrongKey.push(name);
       if (this.#outOfOrder(row, record, lastOfStream)) lists.disordered.push(name);
+      if (!this.#hasMarks) continue;
+      if (this.#flags[row]! & (isMarked ? UNDECLARED : DECLARED)) lists.wrongMark.push(name);
+      const { id } = sent!;
+      if (isMarked || !this.#attempts.has(id)) continue;
+      const copies = (unmarked.get(id) ?? 0) + 1;
+      if (copies === 2) lists.unmarked.push(id);
+      unmarked.set(id, copies);
     }
     let [acknowledged, refused, deleted, unacknowledgedStored] = [0, 0, 0, 0];
     for (const [name, row] of this.#rows) {
@@ -168,16 +203,22 @@ export class Ledger {
       if (!(flags & ACKNOWLEDGED) && stored[row] === 1) unacknowledgedStored++;
     }
     const clean = LISTS.every((list) => lists[list].length === 0);
-    const figures = { sent: this.#rows.size, acknowledged, refused, stored: count, deleted };
+    const figures = {
+      sent: this.#rows.size,
+      acknowledged,
+      refused,
+      stored: count,
+      deleted,
+      marked,
+    };
     return { ...figures, ...lists, unacknowledgedStored, clean };
   }
 
   #mark(name: string, flags: number): void {
     const row = this.#rows.get(name);
     if (row === undefined) throw new Error(`${name} was settled but never sent`);
-    const before = this.#flags[row]!;
-    if (before !== 0) throw new Error(`${name} was settled twice`);
-    this.#flags[row] = flags;
+    if (this.#flags[row]! & RESULTS) throw new Error(`${name} was settled twice`);
+    this.#flags[row]! |= flags;
   }
 
   #notStored(row: number): boolean {
@@ -200,12 +241,11 @@ export class Ledger {
     return row < before;
   }
 
-  #nameIn(record: TopicRecord): string {
-    const event = eventIn(readableValue(record)) ?? {};
-    const id = event[this.#idField];
-    const attempt = event.attempt ?? 1;
-    if (typeof id === 'string' && typeof attempt === 'number') return nameOf(id, attempt);
-    return `partition ${record.partition} offset ${record.offset}`;
+  /** Returns id and name of the send in a record; undefined = it has no id. */
+  #sentIn(record: TopicRecord): { id: string; name: string } | undefined {
+    const { id, attempt = 1 } = eventIn(readableValue(record)) ?? {};
+    if (typeof id !== 'string' || typeof attempt !== 'number') return undefined;
+    return { id, name: nameOf(id, attempt) };
   }
 
   /** Stream 0: neither key nor order is checked. */

@@ -55,7 +55,9 @@ export class PlainClient {
   /** Sends events in one frame: one as an object, several as an array. */
   send(...events: TestEvent[]): void {
     const { ledger, name: connection = 'plain' } = this.#options;
-    for (const event of events) ledger?.sent(event.id, 1, { key: keyOf(event), connection });
+    for (const event of events) {
+      ledger?.sent(event.id, 1, { key: keyOf(event), connection, isRepeat: false });
+    }
     const texts = events.map((event) => eventText(event, 1));
     this.socket.send(texts.length === 1 ? texts[0]! : `[${texts.join(',')}]`);
   }

@@ -7,12 +7,15 @@ import type { Account, Outcome } from './outcome.ts';
 export function accountLine(account: Account): string {
   const { sent, acknowledged, refused, stored, deleted, unacknowledgedStored, repeated } = account;
   const { missing, doubled, phantom, refusedStored, wrongKey, disordered } = account;
+  // Absent in outcomes of earlier versions.
+  const { marked = 0, unmarked = 0, wrongMark = 0 } = account;
   const gone = deleted > 0 ? `, deleted with the topic ${deleted}` : '';
-  const bad = refusedStored + wrongKey + disordered;
+  const marks = marked > 0 ? `, marked as possible repeats ${marked}` : '';
+  const bad = refusedStored + wrongKey + disordered + unmarked + wrongMark;
   return (
     `sent ${sent}, acknowledged ${acknowledged}, rejected ${refused}, stored ${stored}` +
     ` (${unacknowledgedStored} without acknowledgement, ${repeated} duplicates from client retries)` +
-    `${gone}; missing ${missing}, duplicated ${doubled}, phantom ${phantom}, other violations ${bad}`
+    `${marks}${gone}; missing ${missing}, duplicated ${doubled}, phantom ${phantom}, other violations ${bad}`
   );
 }
 

@@ -1,7 +1,7 @@
-import type { StreamSetup } from './streams.ts';
+import type { Declared } from './streams.ts';
 
 /** Deviations of a scenario from the default setup. */
-export interface Setup {
+export interface Setup extends Declared {
   /** Number of gateways, behind a balancer if there are two. */
   readonly instances?: 1 | 2;
   readonly workers?: number;
@@ -29,8 +29,6 @@ export interface Setup {
   readonly names?: readonly string[];
   /** Required files. */
   readonly needs?: readonly string[];
-  /** Streams of a stream file, with topics of their own; the load has the stream `default`. */
-  readonly streams?: readonly StreamSetup[];
   /** Share of the machine's rate; default 1. */
   readonly rate?: number;
   /** Length of `msg`; default 20. */

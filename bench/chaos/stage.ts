@@ -86,11 +86,7 @@ export async function openStage(lifetime: Lifetime, setup: Setup): Promise<Stage
   const topic = uniqueTopic('chaos');
   const names = setup.names === undefined ? undefined : await Names.make(lifetime, setup.names);
   const { access, env } = accessOf(lifetime, setup);
-  const streams = await declareStreams(
-    lifetime,
-    { brokers: cluster.brokers, topic },
-    setup.streams,
-  );
+  const streams = await declareStreams(lifetime, { brokers: cluster.brokers, topic }, setup);
   const options = gatewayOptions(setup, names, { ...env, ...streams });
   const pin = pinning(lifetime, setup, cluster);
   const begin = async (onTopic: string, pair?: [number, number]) => {

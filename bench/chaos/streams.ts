@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { HeaderName } from '../../src/streams/stream-file.ts';
 import type { Lifetime } from '../../testing/lifetime.ts';
 import { createTopic, type TopicPlace } from '../../testing/topic.ts';
 
@@ -16,7 +17,17 @@ export interface StreamSetup {
   readonly required: boolean;
 }
 
+/** Streams of a scenario; by default there is no stream file. */
+export interface Declared {
+  /** With topics of their own; the load has the stream `default`. */
+  readonly streams?: readonly StreamSetup[];
+  /** Records have headers, among them the mark of possible repeats. */
+  readonly headers?: boolean;
+}
+
 const DEFAULT = 'default';
+/** Headers of all streams in scenarios with headers. */
+const HEADERS: readonly HeaderName[] = ['received', 'event-id', 'resent', 'transport'];
 
 /** Returns the topic of a stream. @param topic of the stream `default` */
 export function topicOf(topic: string, name: string): string {
@@ -25,14 +36,30 @@ export function topicOf(topic: string, name: string): string {
 
 /**
  * Creates the topics, and writes a stream file until `lifetime` ends.
- * @returns settings of the gateways; none without streams
+ * @returns settings of the gateways; none without streams and headers
  */
 export async function declareStreams(
   lifetime: Lifetime,
   { brokers, topic }: TopicPlace,
-  streams: readonly StreamSetup[] | undefined,
+  { streams, headers = false }: Declared,
 ): Promise<Record<string, string>> {
-  if (streams === undefined) return {};
+  if (streams === undefined && !headers) return {};
+  const declared = await createTopics({ brokers, topic }, streams);
+  const folder = await mkdtemp(join(tmpdir(), 'forebay-streams-'));
+  lifetime.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'streams.json');
+  const defaults = headers ? { headers: HEADERS } : {};
+  await writeFile(path, JSON.stringify({ version: 1, defaults, streams: declared }));
+  return { FOREBAY_STREAMS_FILE: path };
+}
+
+/** Creates the topics of streams. @returns the streams as the file declares them */
+async function createTopics(
+  { brokers, topic }: TopicPlace,
+  streams: readonly StreamSetup[] | undefined,
+): Promise<Record<string, object>> {
+  // The gateway creates the topic, as without a stream file.
+  if (streams === undefined) return { [DEFAULT]: { topic, create: {} } };
   for (const { name, replicas, minInSync } of streams) {
     await createTopic(
       { brokers, topic: topicOf(topic, name) },
@@ -45,12 +72,7 @@ export async function declareStreams(
       },
     );
   }
-  const folder = await mkdtemp(join(tmpdir(), 'forebay-streams-'));
-  lifetime.after(() => rm(folder, { recursive: true }));
-  const path = join(folder, 'streams.json');
-  const declared = streams.map(
-    ({ name, required }) => [name, { topic: topicOf(topic, name), required }] as const,
+  return Object.fromEntries(
+    streams.map(({ name, required }) => [name, { topic: topicOf(topic, name), required }]),
   );
-  await writeFile(path, JSON.stringify({ version: 1, streams: Object.fromEntries(declared) }));
-  return { FOREBAY_STREAMS_FILE: path };
 }

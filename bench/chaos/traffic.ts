@@ -50,6 +50,8 @@ export interface TrafficOptions {
   readonly eventsPerSecond: number;
   readonly msgBytes?: number;
   readonly access?: Access;
+  /** Records of possible repeats are marked. */
+  readonly hasMarks?: boolean;
 }
 
 /** Load on the gateway from `open` to `settle`. */
@@ -86,8 +88,8 @@ export class Traffic {
   }
 
   static async open(lifetime: Lifetime, options: TrafficOptions): Promise<Traffic> {
-    const ledger = new ChaosLedger();
-    const { wsUrl: url, access = {} } = options;
+    const { wsUrl: url, access = {}, hasMarks = false } = options;
+    const ledger = new ChaosLedger({ hasMarks });
     const shared = { ...access, url, ledger, reconnect: true, retryRefused: true };
     const clients = await acknowledgedClients(lifetime, CLIENTS.acknowledged, shared);
     const plain = await plainSources(lifetime, CLIENTS.plain, url, ledger, access);

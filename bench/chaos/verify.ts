@@ -34,6 +34,8 @@ const ZERO: readonly (readonly [keyof Account, string])[] = [
   ['refusedStored', 'rejected but stored'],
   ['wrongKey', 'stored with a wrong key'],
   ['disordered', 'stored out of order'],
+  ['unmarked', 'stored more than once without the mark of a possible repeat'],
+  ['wrongMark', 'stored with a mark that their sender did not declare, or without a declared one'],
 ];
 const EXAMPLES_MAX = 3;
 

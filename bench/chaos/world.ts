@@ -71,6 +71,7 @@ export class World implements Lifetime {
       httpUrl,
       eventsPerSecond,
       access,
+      hasMarks: setup.headers === true,
       ...(setup.msgBytes === undefined ? {} : { msgBytes: setup.msgBytes }),
     });
     const world = new World(lifetime, stage, traffic, setup, eventsPerSecond, log);
@@ -233,9 +234,14 @@ function accountOf(verdict: Reconciliation, records: readonly TopicRecord[]): Ac
     refusedStored,
     wrongKey,
     disordered,
+    unmarked,
+    wrongMark,
     ...figures
   } = verdict;
-  const lists = { missing, doubled, phantom, refusedStored, wrongKey, disordered };
+  const lists = {
+    ...{ missing, doubled, phantom, refusedStored, wrongKey, disordered },
+    ...{ unmarked, wrongMark },
+  };
   const counts = Object.fromEntries(
     Object.entries(lists).map(([name, list]) => [name, list.length]),
   ) as Record<keyof typeof lists, number>;

@@ -184,3 +184,49 @@ test('the description has counts and examples', () => {
     'missing 1: a',
   ]);
 });
+
+const MARK = { headers: [{ name: 'fb-resent', value: Buffer.from('1') }] };
+
+/** Returns a ledger of an event sent once, and `repeats` times with a declaration. */
+function resent(repeats: number): Ledger {
+  const ledger = new Ledger({ hasMarks: true });
+  ledger.sent('a', 1, { isRepeat: false });
+  ledger.refused('a', 'timeout');
+  for (let repeat = 1; repeat <= repeats; repeat++)
+    ledger.sent('a', 1 + repeat, { isRepeat: true });
+  return ledger;
+}
+
+test('one unmarked copy of an id is allowed, before or after the marked ones', () => {
+  const verdict = resent(2).reconcile([
+    record('a', 2, MARK),
+    record('a'),
+    record('a', 3, { ...MARK, partition: 1 }),
+  ]);
+  assert.deepEqual(accused(verdict), {});
+  assert.equal(verdict.marked, 2);
+});
+
+test('wrongMark: a declared repeat without a mark, or a mark without a declaration', () => {
+  assert.deepEqual(accused(resent(1).reconcile([record('a', 2)])), { wrongMark: ['a#2'] });
+  assert.deepEqual(accused(resent(1).reconcile([record('a', 1, MARK)])), { wrongMark: ['a'] });
+});
+
+test('unmarked: two unmarked copies of an id, in any partitions; each id is named once', () => {
+  const ledger = new Ledger({ hasMarks: true });
+  for (let attempt = 1; attempt <= 3; attempt++) ledger.sent('a', attempt);
+  const copies = [1, 2, 3].map((attempt) => record('a', attempt, { partition: attempt }));
+  assert.deepEqual(accused(ledger.reconcile(copies)), { unmarked: ['a'] });
+  const [first, ...others] = copies;
+  const marked = others.map((copy) => ({ ...copy, ...MARK }));
+  assert.deepEqual(accused(ledger.reconcile([first!, ...marked])), {});
+});
+
+test('marks are not checked where records have none', () => {
+  const ledger = new Ledger();
+  ledger.sent('a', 1, { isRepeat: false });
+  ledger.sent('a', 2, { isRepeat: true });
+  const verdict = ledger.reconcile([record('a'), record('a', 2)]);
+  assert.deepEqual(accused(verdict), {});
+  assert.equal(verdict.marked, 0);
+});

@@ -9,7 +9,7 @@ export function answersDropped(times = 15): Scenario {
     name: 'answers-dropped',
     summary: `responses on every open connection dropped after the append, ${times} times`,
     minutes: 2,
-    setup: { proxied: true },
+    setup: { proxied: true, headers: true },
     async run(world) {
       const { proxies } = world.stage;
       const discarded = () => proxies.reduce((sum, { counts }) => sum + counts.discardedBytes, 0);

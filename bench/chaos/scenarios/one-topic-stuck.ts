@@ -92,6 +92,7 @@ by an ACL, hidden by one, without leaders); the stream of the load goes on`,
     minutes: 3,
     setup: {
       streams: STREAMS,
+      headers: true,
       rate: 0.5,
       env: { FOREBAY_BUFFER_BYTES: String(BUFFER_BYTES) },
       acls: true,
@@ -246,7 +247,7 @@ class StreamLoad {
 
   /** @param openMax maximum number of bodies without a response */
   static async start(world: World, name: string, openMax: number): Promise<StreamLoad> {
-    const ledger = new StreamLedger();
+    const ledger = new StreamLedger({ hasMarks: true });
     const url = `${world.stage.endpoint.wsUrl}/${name}`;
     const options = { name, url, ledger, reconnect: true, retryRefused: true };
     const clients = await acknowledgedClients(world, WS_LOAD.clients, options);

@@ -8,7 +8,7 @@ export function primarySigkill(kills = 5): Scenario {
     name: 'primary-sigkill',
     summary: `the primary killed and the instance restarted, ${kills} times`,
     minutes: 1,
-    setup: { workers: 2 },
+    setup: { workers: 2, headers: true },
     async run(world) {
       for (let kill = 0; kill < kills; kill++) {
         await sleep(3_000);

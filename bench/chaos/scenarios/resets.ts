@@ -11,7 +11,7 @@ export function resets(seconds = 60): Scenario {
     name: 'resets',
     summary: `every broker connection reset at a random byte, for ${seconds} s`,
     minutes: 2,
-    setup: { proxied: true },
+    setup: { proxied: true, headers: true },
     async run(world) {
       const { proxies } = world.stage;
       const random = new SeededRandom(SEED, 'resets');

@@ -16,6 +16,7 @@ export function rollingRestarts(times = 10): Scenario {
     summary: `both instances behind HAProxy restarted in turn, ${times} times, ${LIVE_SOCKETS} sockets`,
     minutes: 1,
     setup: {
+      headers: true,
       instances: 2,
       rate: 0.5,
       env: {

@@ -8,7 +8,7 @@ export function sighup(times = 10): Scenario {
     name: 'sighup',
     summary: `both workers replaced one by one by SIGHUP, ${times} times`,
     minutes: 1,
-    setup: { workers: 2, env: { FOREBAY_DRAIN_SPREAD_MS: '500' } },
+    setup: { workers: 2, headers: true, env: { FOREBAY_DRAIN_SPREAD_MS: '500' } },
     async run(world) {
       const { gateway, traffic } = world;
       // Plain events sent while the connection is closed are lost.

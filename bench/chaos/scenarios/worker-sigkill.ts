@@ -13,7 +13,7 @@ export function workerSigkill(kills = 20): Scenario {
     name: 'worker-sigkill',
     summary: `the older of ${WORKERS} workers killed, ${kills} times`,
     minutes: Math.ceil(kills / 10) + 1,
-    setup: { workers: WORKERS },
+    setup: { workers: WORKERS, headers: true },
     async run(world) {
       const { gateway } = world;
       world.mayLosePlain();

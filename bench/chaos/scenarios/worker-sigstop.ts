@@ -11,7 +11,7 @@ export const workerSigstop: Scenario = {
   name: 'worker-sigstop',
   summary: `one of two workers suspended for ${SECONDS} s: detected as hung and replaced`,
   minutes: 1,
-  setup: { workers: 2 },
+  setup: { workers: 2, headers: true },
   async run(world) {
     const { gateway } = world;
     const [victim, other] = gateway.workers() as [number, number];

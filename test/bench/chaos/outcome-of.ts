@@ -14,7 +14,7 @@ export function outcomeOf(name: string, differs: Partial<Outcome> = {}): Outcome
     account: {
       ...{ sent: 1_000, acknowledged: 800, refused: 100, stored: 900, deleted: 0 },
       ...{ missing: 0, doubled: 0, phantom: 0, refusedStored: 0, wrongKey: 0, disordered: 0 },
-      ...{ unacknowledgedStored: 100, repeated: 0 },
+      ...{ unmarked: 0, wrongMark: 0, unacknowledgedStored: 100, repeated: 0, marked: 0 },
     },
     figures: [],
     problems: [],

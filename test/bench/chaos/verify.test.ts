@@ -21,6 +21,7 @@ test('a balanced ledger has no problems', () => {
 test('each non-empty list of the ledger is a problem', () => {
   const lists: (keyof Account)[] = [
     ...(['missing', 'doubled', 'phantom', 'refusedStored', 'wrongKey', 'disordered'] as const),
+    ...(['unmarked', 'wrongMark'] as const),
   ];
   for (const list of lists) {
     const problems = verify({ ...CLEAN, account: { ...CLEAN.account, [list]: 3 } });
@@ -30,7 +31,13 @@ test('each non-empty list of the ledger is a problem', () => {
 });
 
 test('client retries and events of a deleted topic are not problems', () => {
-  const account = { ...CLEAN.account, repeated: 7, deleted: 9, unacknowledgedStored: 11 };
+  const account = {
+    ...CLEAN.account,
+    repeated: 7,
+    marked: 5,
+    deleted: 9,
+    unacknowledgedStored: 11,
+  };
   assert.deepEqual(verify({ ...CLEAN, account }), []);
 });
 
