@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { EventCode } from '../src/common/errors.ts';
 import type { Accumulator } from '../src/worker/accumulator/accumulator.ts';
@@ -96,6 +97,34 @@ export function recordsOf(batch: RecordBatch): RecordInput[] {
       value: batch.buffer.subarray(valueStart, valueStart + valueBytes),
       timestamp: batch.firstTimestamp + timestampDelta,
     };
+  });
+}
+
+/** Headers of a record: names and values, in order. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+/** Headers of each record of a batch. @throws AssertionError unless they end with their record */
+export function headersOf({ buffer, records }: RecordBatch): HeaderList[] {
+  return readRecords(buffer, records).map(({ valueStart, valueBytes, end }) => {
+    let at = valueStart + valueBytes;
+    const varint = () => {
+      let [value, shift, byte] = [0, 0, 0];
+      do {
+        byte = buffer[at++]!;
+        value |= (byte & 0x7f) << shift;
+        shift += 7;
+      } while (byte > 0x7f);
+      return value >>> 1;
+    };
+    const text = () => {
+      const length = varint();
+      const start = at;
+      at += length;
+      return buffer.toString('utf8', start, at);
+    };
+    const headers = Array.from({ length: varint() }, () => [text(), text()] as const);
+    assert.equal(at, end, 'the headers end with their record');
+    return headers;
   });
 }
 

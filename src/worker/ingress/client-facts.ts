@@ -4,14 +4,13 @@ import { LIMITS } from '../../config/limits.ts';
 import type { HeaderName } from '../../streams/stream-file.ts';
 import type { ConnectionAdmission } from '../admission/connections.ts';
 import type { Identity } from '../admission/identity.ts';
+import { headerText } from '../streams/header-text.ts';
 import { type Facts, NO_PROVENANCE, Provenance } from '../streams/provenance.ts';
 import { isTraceparent, isTracestate } from '../streams/trace-context.ts';
 import type { HttpRequest, HttpResponse } from './transport/transport.ts';
 
-const { requestIdChars, valueBytes } = LIMITS.recordHeaders;
+const { requestIdChars } = LIMITS.recordHeaders;
 const REQUEST_ID = new RegExp(`^[\\x21-\\x7e]{1,${requestIdChars}}$`);
-/** Control characters; the only one that HTTP permits in a header is the tab. */
-const CONTROL = /\p{Cc}/gu;
 /** Number of events, an exact double. */
 const COUNT = /^\d{1,15}$/;
 
@@ -25,9 +24,9 @@ export interface ClientFacts {
 
 /** Reads the values of headers that some stream's records state. */
 export class FactReader {
-  readonly #admission: ConnectionAdmission;
+  readonly #admission: Pick<ConnectionAdmission, 'addressOf' | 'isProxied'>;
 
-  constructor(admission: ConnectionAdmission) {
+  constructor(admission: Pick<ConnectionAdmission, 'addressOf' | 'isProxied'>) {
     this.#admission = admission;
   }
 
@@ -47,16 +46,16 @@ export class FactReader {
       const value = this.#valueOf(name, response, request);
       if (value !== undefined && value !== '') facts[name] = value;
     }
-    // It belongs to its traceparent.
-    if (facts.traceparent === undefined) delete facts.tracestate;
     return facts;
   }
 
   #valueOf(name: HeaderName, response: HttpResponse, request: HttpRequest): string | undefined {
     switch (name) {
       case 'traceparent':
-        return onlyIf(valuesOf(request, name), isTraceparent);
+        return traceparentOf(request);
       case 'tracestate': {
+        // It belongs to its traceparent.
+        if (traceparentOf(request) === undefined) return undefined;
         const state = valuesOf(request, name).join(',');
         return isTracestate(state) ? state : undefined;
       }
@@ -69,9 +68,9 @@ export class FactReader {
         return this.#admission.addressOf(response, request).toString();
       case 'user-agent':
       case 'origin':
-        return text(request.getHeader(name));
+        return headerText(request.getHeader(name));
       case 'referer':
-        return text(originOf(request.getHeader(name)));
+        return headerText(originOf(request.getHeader(name)));
       default:
         return undefined;
     }
@@ -81,7 +80,10 @@ export class FactReader {
 /** Returns the provenance of an authenticated sender's records. */
 export function provenanceOf({ facts, resent }: ClientFacts, { name }: Identity): Provenance {
   if (facts === undefined && resent === 0) return NO_PROVENANCE;
-  return new Provenance(name === '' ? (facts ?? {}) : { ...facts, identity: text(name) }, resent);
+  return new Provenance(
+    name === '' ? (facts ?? {}) : { ...facts, identity: headerText(name) },
+    resent,
+  );
 }
 
 /**
@@ -98,10 +100,11 @@ export function resentEvents(request: HttpRequest): number | undefined {
  * which a beacon can send; otherwise 0. Undefined = malformed.
  */
 export function resentBody(request: HttpRequest): number | undefined {
-  const header = request.getHeader('forebay-resent');
+  const isStated = request.getHeader('forebay-resent') !== '';
+  const inHeader = isStated ? valuesOf(request, 'forebay-resent') : [];
   const inQuery = queryValues(request, 'resent');
-  const values = header === '' ? inQuery : [header, ...inQuery];
-  if (values.length === 0) return 0;
+  if (inHeader.length > 1 || inQuery.length > 1) return undefined;
+  const values = [...inHeader, ...inQuery];
   if (!values.every((value) => value === '0' || value === '1')) return undefined;
   return values.includes('1') ? Number.POSITIVE_INFINITY : 0;
 }
@@ -122,6 +125,10 @@ export function queryValues(request: HttpRequest, name: string): string[] {
   return query === '' ? [] : new URLSearchParams(query).getAll(name);
 }
 
+function traceparentOf(request: HttpRequest): string | undefined {
+  return onlyIf(valuesOf(request, 'traceparent'), isTraceparent);
+}
+
 function valuesOf(request: HttpRequest, wanted: string): string[] {
   const values: string[] = [];
   request.forEach((name, value) => {
@@ -134,15 +141,6 @@ function valuesOf(request: HttpRequest, wanted: string): string[] {
 function onlyIf(values: readonly string[], isValid: (text: string) => boolean): string | undefined {
   const [value, ...more] = values;
   return value !== undefined && more.length === 0 && isValid(value) ? value : undefined;
-}
-
-/** Returns a text without control characters, cut at a character. */
-function text(value: string): string {
-  const bytes = Buffer.from(value.replace(CONTROL, ' ').slice(0, valueBytes));
-  if (bytes.length <= valueBytes) return bytes.toString();
-  let end = valueBytes;
-  while ((bytes[end]! & 0xc0) === 0x80) end--;
-  return bytes.toString('utf8', 0, end);
 }
 
 /** Returns the origin of an address; '' = it has none. */

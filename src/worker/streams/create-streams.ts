@@ -22,6 +22,7 @@ import type { FastProfile, RecordFields } from '../decoder/json/fast-profile.ts'
 import type { Faults } from '../faults.ts';
 import { KeylessEvents } from '../intake/keyless-events.ts';
 import { BUILT_IN_FIELDS, loadValidator, type Validator } from '../intake/validator.ts';
+import { headerText } from './header-text.ts';
 import type { Facts } from './provenance.ts';
 import { RecordFormat } from './record-format.ts';
 import { Stream } from './stream.ts';
@@ -170,7 +171,7 @@ function isMixed(streams: readonly StreamSpec[], topic: string): boolean {
 function formatOf(spec: StreamSpec, instance: string, isMixed: boolean): RecordFormat | undefined {
   const { record, schema, name } = spec;
   if (record.headers.length === 0 && record.time === undefined && !isMixed) return undefined;
-  const facts: Facts = { stream: name, instance };
+  const facts: Facts = { stream: name, instance: headerText(instance) };
   const hasSchema = schema !== undefined && record.headers.includes('schema');
   const ofStream = hasSchema ? { ...facts, schema: schemaName(schema) } : facts;
   return new RecordFormat(record, ofStream, isMixed);
@@ -182,7 +183,9 @@ function schemaName({ file, text }: SchemaSource): string {
   const schema = JSON.parse(content) as { $id?: unknown } | boolean;
   const id = typeof schema === 'object' ? schema.$id : undefined;
   const hash = createHash('sha256').update(content).digest('hex').slice(0, SCHEMA_HASH_DIGITS);
-  return `${typeof id === 'string' ? id : basename(file)}@${hash}`;
+  const name = typeof id === 'string' ? id : basename(file);
+  const maxBytes = LIMITS.recordHeaders.valueBytes - 1 - SCHEMA_HASH_DIGITS;
+  return `${headerText(name, maxBytes)}@${hash}`;
 }
 
 const SCHEMA_HASH_DIGITS = 12;

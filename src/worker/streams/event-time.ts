@@ -1,10 +1,11 @@
 import type { EventTimeFormat } from '../../streams/stream-file.ts';
 
-/** Milliseconds of a unit. */
-const UNIT_MS = { s: 1000, ms: 1, us: 1 / 1000, ns: 1 / 1_000_000 } as const;
+/** Milliseconds of a unit, as a fraction: a decimal factor below 1 would be inexact. */
+const UNIT_MS = { s: [1000, 1], ms: [1, 1], us: [1, 1000], ns: [1, 1_000_000] } as const;
 
 /** RFC 3339, with `T` and `Z` in upper case. */
-const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
+const ISO = /^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
+const DAY_MS = 86_400_000;
 
 /** The time of an event as the timestamp of its record. */
 export class EventTime {
@@ -34,12 +35,20 @@ export class EventTime {
 }
 
 function isoTime(value: unknown): number | undefined {
-  if (typeof value !== 'string' || !ISO.test(value)) return undefined;
+  if (typeof value !== 'string' || !ISO.test(value) || !hasDay(value)) return undefined;
   const time = Date.parse(value);
-  // NaN: a day or an hour that does not exist.
+  // NaN: a month or a minute that does not exist.
   return Number.isNaN(time) ? undefined : time;
 }
 
-function numericTime(value: unknown, unitMs: number): number | undefined {
-  return typeof value === 'number' ? Math.floor(value * unitMs) : undefined;
+/** Returns whether the month of a date has its day: `Date.parse` takes 30 February as 2 March. */
+function hasDay(date: string): boolean {
+  const [year, month] = [Number(date.slice(0, 4)), Number(date.slice(5, 7))];
+  const monthMs = Date.UTC(year, month) - Date.UTC(year, month - 1);
+  return Number(date.slice(8, 10)) * DAY_MS <= monthMs;
+}
+
+/** Rounds to milliseconds: a time in `ns` exceeds the exact integers of a double. */
+function numericTime(value: unknown, [ms, units]: readonly [number, number]): number | undefined {
+  return typeof value === 'number' ? Math.round((value * ms) / units) : undefined;
 }

@@ -49,7 +49,7 @@ const CONTENT_TYPES = {
 
 /** Headers of one event. */
 export interface EventHeaders {
-  /** Text of its id: a range of `source`; a length of -1 = none. */
+  /** Text of its id: a range of `source`; a length of -1 or 0 = none. */
   readonly idStart: number;
   readonly idBytes: number;
   /** Its own valid traceparent: a range of `source`; a length of -1 = that of its request. */
@@ -120,7 +120,7 @@ export class HeaderEncoder implements EncodedHeaders {
       count++;
     }
     const { idBytes } = event;
-    if (this.#hasId && idBytes >= 0 && idBytes <= LIMITS.recordHeaders.idBytes) {
+    if (this.#hasId && idBytes > 0 && idBytes <= LIMITS.recordHeaders.idBytes) {
       at = writeValue(target, writeBytes(target, at, ID), source, event.idStart, idBytes);
       count++;
     }
@@ -186,7 +186,7 @@ export class HeaderEncoder implements EncodedHeaders {
 /** Bytes of a traceparent of version 00. */
 export const TRACEPARENT_BYTES = 55;
 
-/** Encodes the known facts of these names, as far as they fit into `room` bytes. */
+/** Encodes the known facts of these names, up to the first that does not fit into `room` bytes. */
 function encodeAll(names: readonly HeaderName[], facts: Facts, room: number) {
   const parts: Buffer[] = [];
   let left = room;
@@ -194,7 +194,7 @@ function encodeAll(names: readonly HeaderName[], facts: Facts, room: number) {
     const value = facts[name];
     if (value === undefined || value === '') continue;
     const header = encodedHeader(RECORD_NAMES[name], value);
-    if (header.length > left) continue;
+    if (header.length > left) break;
     left -= header.length;
     parts.push(header);
   }

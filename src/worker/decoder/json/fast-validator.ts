@@ -198,7 +198,10 @@ export class FastValidator {
     return end;
   }
 
-  /** Selects the profile. @returns whether the located fields satisfy it */
+  /**
+   * Selects the profile, and finds the fields of the record.
+   * @returns whether the located fields satisfy it
+   */
   #accepts(bytes: Buffer): boolean {
     const routing = this.#routing;
     const index = routing === undefined ? 0 : this.#route(bytes, routing);

@@ -199,7 +199,8 @@ export class HttpHandler {
     }
     const resent = resentBody(request);
     if (resent === undefined) {
-      const content = errorResponse(400, 'bad_request', 'Forebay-Resent must be 0 or 1');
+      const message = 'Forebay-Resent must be one 0 or 1, and so must resent in the query';
+      const content = errorResponse(400, 'bad_request', message);
       return this.#respond(response, request, content, headers);
     }
     const showsRecords = asksForRecords(request);
