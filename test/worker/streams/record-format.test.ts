@@ -1,0 +1,509 @@
+/** Records of the path from bytes to batches: all ways through the decoder write the same ones. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { encode } from '@msgpack/msgpack';
+import fc from 'fast-check';
+import { readConfig } from '../../../src/config/config.ts';
+import { KIB, MIB } from '../../../src/config/limits.ts';
+import { Counters } from '../../../src/metrics/counters.ts';
+import { implicitStream } from '../../../src/streams/implicit-stream.ts';
+import {
+  type EventTimeFormat,
+  HEADER_NAMES,
+  type RecordFormat,
+  type StreamSpec,
+  TIME_UNITS,
+} from '../../../src/streams/stream-file.ts';
+import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
+import type { Owner } from '../../../src/worker/accumulator/batch.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import { ANONYMOUS } from '../../../src/worker/admission/identity.ts';
+import type { DecodeBounds, EventSink } from '../../../src/worker/decoder/event-sink.ts';
+import {
+  type SlicedDecoder,
+  sliceNdjson,
+  sliceTextBody,
+} from '../../../src/worker/decoder/json/slices.ts';
+import { decodeNdjson, decodeTextBody } from '../../../src/worker/decoder/json/text.ts';
+import { decodeMsgpack, sliceMsgpack } from '../../../src/worker/decoder/msgpack/msgpack.ts';
+import { Faults } from '../../../src/worker/faults.ts';
+import type { FrameProgress } from '../../../src/worker/intake/frame-progress.ts';
+import { Intake } from '../../../src/worker/intake/intake.ts';
+import { createStreams, createTopics } from '../../../src/worker/streams/create-streams.ts';
+import { Provenance } from '../../../src/worker/streams/provenance.ts';
+import type { Route } from '../../../src/worker/streams/route.ts';
+import { type HeaderList, headersOf, recordsOf } from '../../../testing/batches.ts';
+
+type Decoder = (bytes: Buffer, bounds: DecodeBounds, sink: EventSink) => number;
+
+const NOW = Date.UTC(2026, 0, 31, 12);
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const BOUNDS: DecodeBounds = { maxEvents: 1_000, maxEventBytes: 64 * KIB, maxDepth: 8 };
+const [IMPLICIT] = implicitStream(readConfig({})).streams;
+const FACTS = { transport: 'http', 'user-agent': 'curl/8', traceparent: TRACE, tracestate: 'a=1' };
+const OWNER: Owner = {
+  plain: false,
+  transport: 'http',
+  identity: ANONYMOUS,
+  accepted: () => {},
+  settled: () => true,
+  rejected: () => {},
+};
+const PLAIN: RecordFormat = IMPLICIT!.record;
+
+interface StoredRecord {
+  readonly key: string | undefined;
+  readonly value: string;
+  readonly timestamp: number;
+  readonly headers: HeaderList;
+}
+
+/** Streams with a topic of one partition each, unless they share it. */
+function setUp(specs: Readonly<Record<string, Partial<StreamSpec>>>, field?: string) {
+  const streams = Object.entries(specs).map(([name, spec]) => {
+    return { ...IMPLICIT!, name, key: [], topic: name, ...spec };
+  });
+  const file = { routing: { field: field?.split('.'), unknown: 'refuse' }, streams };
+  const budget = new Budget(64 * MIB);
+  const topics = createTopics({ streams, areDeclared: true }, budget, 64 * KIB);
+  for (const topic of topics) topic.resize(1);
+  const reporting = { counters: new Counters(), faults: new Faults(() => {}) };
+  const settings = { maxFrameBytes: 64 * KIB, instance: 'here' };
+  const table = createStreams({ file, areDeclared: true }, { budget, topics }, settings, reporting);
+  const accumulator = new Accumulator({ budget, batchBytes: 64 * KIB, maxEventBytes: 64 * KIB });
+  const codes: string[] = [];
+  const intake = new Intake(accumulator, reporting.counters, (_owner, _frame, event, code) => {
+    codes.push(`${event ?? 'all'} ${code}`);
+  });
+  const sender = { identity: ANONYMOUS, origin: '', plain: false };
+  const route = table.routeOf(field === undefined ? streams[0]!.name : undefined, sender);
+  const begin = (by: Route, provenance: Provenance) =>
+    intake.begin(OWNER, 1, by, false, undefined, undefined, provenance, NOW);
+  /** Takes the records and rejections so far. */
+  const take = (topic = topics[0]!.name) => {
+    const [partition] = topics.find(({ name }) => name === topic)!.partitions;
+    const records: StoredRecord[] = [];
+    for (;;) {
+      const batch = partition!.queue.take();
+      if (batch === undefined) break;
+      const headers = headersOf(batch);
+      for (const [index, { key, value, timestamp }] of recordsOf(batch).entries()) {
+        const text = { key: key?.toString(), value: value.toString('latin1') };
+        records.push({ ...text, timestamp, headers: headers[index]! });
+      }
+    }
+    return { records, codes: codes.splice(0) };
+  };
+  return { route, intake, begin, take };
+}
+
+type Setup = ReturnType<typeof setUp>;
+
+function decodeAtOnce(
+  { intake, begin }: Setup,
+  route: Route,
+  bytes: Buffer,
+  decoder: Decoder,
+  resent = 0,
+) {
+  begin(route, new Provenance(FACTS, resent));
+  intake.countReceived(decoder(bytes, BOUNDS, intake));
+}
+
+/** Decodes in slices, with other frames between them. */
+function decodeInSlices({ route, intake, begin }: Setup, bytes: Buffer, decoder: SlicedDecoder) {
+  const provenance = new Provenance(FACTS, Infinity);
+  const slices = decoder(bytes, BOUNDS, intake, { sliceBytes: 40, sliceEvents: 1 });
+  let progress: FrameProgress | undefined;
+  for (;;) {
+    if (progress === undefined) begin(route, provenance);
+    else intake.resume(OWNER, 1, route, undefined, provenance, progress);
+    const slice = slices.next();
+    progress = intake.progress;
+    if (slice.done) return;
+    intake.countReceived(slice.value);
+    begin(route, new Provenance({ transport: 'ws' }));
+    decodeTextBody(Buffer.from('[]'), BOUNDS, intake);
+    decodeMsgpack(Buffer.of(0x90), BOUNDS, intake);
+  }
+}
+
+/** The same route for the slow path only. */
+function slowly(route: Route): Route {
+  const { stream, keepsSent, names, buffer } = route;
+  return {
+    stream,
+    fastValidator: undefined,
+    keepsSent,
+    names,
+    buffer,
+    streamOf: (event) => route.streamOf(event),
+    streamAt: (profile) => route.streamAt(profile),
+  };
+}
+
+const TEXTS = ['"x"', '""', '"a\\u0062\\n"', '"日本 😀"', '"\\ud800"', `"${'i'.repeat(256)}"`];
+const OTHERS = [`"${'é'.repeat(129)}"`, '7', '-0', '1.5', 'null', 'true', '[]', '["x"]', '{}'];
+const TIMES = [0, -1, 1, -300_000, 300_000, 300_001, -86_400_000, -86_400_001].flatMap((shift) => {
+  const ms = NOW + shift;
+  const iso = new Date(ms).toISOString();
+  const numbers = [
+    `${ms}`,
+    `${ms}.0`,
+    `${ms}000`,
+    `${ms / 1000}`,
+    `${ms / 1e12}e12`,
+    `${ms}000000`,
+  ];
+  return [...numbers, `"${iso}"`, `"${iso.replace('T', '\\u0054')}"`, `"${ms}"`];
+});
+const MORE_TIMES = ['1e400', '-1e400', '00', '-0', '"2026-02-30T00:00:00Z"', '1E3'];
+const TRACES = [TRACE, TRACE.toUpperCase(), `${TRACE}-x`, TRACE.replace('0', '\\u0030'), ''];
+const VALUES = [
+  ...TEXTS,
+  ...OTHERS,
+  ...TIMES,
+  ...MORE_TIMES,
+  ...TRACES.map((trace) => `"${trace}"`),
+];
+
+const anyName = fc.constantFrom('id', 'at', 'trace', 'user', 'user.id', 'user.at', 'more');
+const anyObject = (anyValue: fc.Arbitrary<string>) =>
+  fc
+    .array(fc.tuple(anyName, anyValue), { maxLength: 6 })
+    .map((members) => `{${members.map(([name, value]) => `"${name}":${value}`).join(', ')}}`);
+const anyScalar = fc.constantFrom(...VALUES);
+/** Texts of objects with names from above, repeated, dotted and nested, and values of all types. */
+const anyEvent = anyObject(fc.oneof({ weight: 5, arbitrary: anyScalar }, anyObject(anyScalar)));
+
+const path = (...names: string[]) => fc.constantFrom(...names.map((name) => name.split('.')));
+const anyTime: fc.Arbitrary<EventTimeFormat | undefined> = fc.option(
+  fc.record({
+    field: path('at', 'user.at', 'id'),
+    unit: fc.constantFrom(...TIME_UNITS),
+    pastMs: fc.constant(86_400_000),
+    futureMs: fc.constant(300_000),
+  }),
+  { nil: undefined },
+);
+const anyFormat: fc.Arbitrary<RecordFormat> = fc.record({
+  headers: fc.subarray([...HEADER_NAMES]),
+  idField: path('id', 'user.id', 'more'),
+  traceField: fc.option(path('trace', 'user.id'), { nil: undefined }),
+  time: anyTime,
+  ip: fc.constant('truncated' as const),
+  value: fc.constantFrom('json' as const, 'as-sent' as const),
+});
+const anyKey = fc.constantFrom([], [['id']], [['user', 'id']], [['id'], ['user']]);
+
+test('the fast path, the slow path and slices write the same records', () => {
+  fc.assert(
+    fc.property(
+      anyFormat,
+      anyKey,
+      fc.array(anyEvent, { maxLength: 6 }),
+      fc.nat(4),
+      (record, key, events, resent) => {
+        const streams = setUp({ events: { record, key } });
+        const array = Buffer.from(`[${events.join(',')}]`);
+        const lines = Buffer.from(events.join('\n'));
+        const recordsBy = (decode: () => void) => {
+          decode();
+          return streams.take();
+        };
+        const slow = slowly(streams.route);
+        const expected = recordsBy(() =>
+          decodeAtOnce(streams, slow, array, decodeTextBody, resent),
+        );
+        const fast = recordsBy(() =>
+          decodeAtOnce(streams, streams.route, array, decodeTextBody, resent),
+        );
+        assert.deepEqual(fast, expected, 'fast');
+        const sliced = () => recordsBy(() => decodeInSlices(streams, array, sliceTextBody));
+        const marked = recordsBy(() =>
+          decodeAtOnce(streams, slow, array, decodeTextBody, Infinity),
+        );
+        if (!events.some((text) => text.includes(':00')))
+          assert.deepEqual(sliced(), marked, 'sliced');
+        if (events.length === 0) return;
+        const bySlow = recordsBy(() => decodeAtOnce(streams, slow, lines, decodeNdjson, Infinity));
+        const byLine = recordsBy(() =>
+          decodeAtOnce(streams, streams.route, lines, decodeNdjson, Infinity),
+        );
+        assert.deepEqual(byLine, bySlow, 'lines');
+        assert.deepEqual(
+          recordsBy(() => decodeInSlices(streams, lines, sliceNdjson)),
+          bySlow,
+        );
+      },
+    ),
+    { numRuns: 120 },
+  );
+});
+
+test('the fast path finds id, time and trace of each event of an array', () => {
+  const time = { field: ['at'], unit: 'ms', pastMs: 10, futureMs: 10 } as const;
+  const headers = ['event-id', 'traceparent'] as const;
+  const record: RecordFormat = { ...PLAIN, headers, traceField: ['trace'], time };
+  const streams = setUp({ events: { record, key: [['user']] } });
+  const events = [-10, 3, 0, 10, -1].map((shift, index) => {
+    const trace = TRACE.replace('0af', `${index}af`);
+    return {
+      pad: 'x'.repeat(7 * index),
+      id: `id ${index}`,
+      at: NOW + shift,
+      trace,
+      user: `u${index}`,
+    };
+  });
+  const texts = events.map((event) => JSON.stringify(event));
+  const { fastValidator } = streams.route;
+  for (const text of texts) {
+    const bytes = Buffer.from(text);
+    assert.equal(fastValidator?.objectEnd(bytes, 0, bytes.length, 8), bytes.length, 'accepted');
+  }
+  const expected = events.map(({ id, at, trace, user }, index) => ({
+    key: user,
+    value: texts[index],
+    timestamp: at,
+    headers: [
+      ['fb-id', id],
+      ['traceparent', trace],
+    ],
+  }));
+  const array = Buffer.from(`[${texts.join()}]`);
+  decodeAtOnce(streams, streams.route, array, decodeTextBody);
+  assert.deepEqual(streams.take().records, expected);
+  decodeInSlices(streams, array, sliceTextBody);
+  assert.deepEqual(streams.take().records, expected, 'sliced');
+});
+
+test('MessagePack has the records of the same events as JSON; as sent, byte for byte', () => {
+  fc.assert(
+    fc.property(
+      anyFormat,
+      anyKey,
+      fc.array(anyEvent, { minLength: 1, maxLength: 6 }),
+      (record, key, texts) => {
+        const events = texts.flatMap((text) => packable(text) ?? []);
+        const streams = setUp({ events: { record, key } });
+        const { route, take } = streams;
+        const json = Buffer.from(JSON.stringify(events));
+        const packed = Buffer.from(encode(events));
+        decodeAtOnce(streams, route, json, decodeTextBody, Infinity);
+        const { records, codes } = take();
+        const isSent = record.value === 'as-sent';
+        const expected = records.map((stored, index) => {
+          if (!isSent) return stored;
+          const headers = stored.headers.slice(0, -1);
+          const value = Buffer.from(encode(events[index])).toString('latin1');
+          return {
+            ...stored,
+            value,
+            headers: [...headers, ['content-type', 'application/msgpack']],
+          };
+        });
+        assert.deepEqual(codes, []);
+        decodeAtOnce(streams, route, packed, decodeMsgpack, Infinity);
+        assert.deepEqual(take().records, expected);
+        decodeAtOnce(streams, slowly(route), packed, decodeMsgpack, Infinity);
+        assert.deepEqual(take().records, expected, 'slow');
+        decodeInSlices(streams, packed, sliceMsgpack);
+        assert.deepEqual(take().records, expected, 'sliced');
+        if (events.length === 0) return;
+        decodeAtOnce(streams, route, Buffer.from(encode(events[0])), decodeMsgpack, Infinity);
+        assert.deepEqual(take().records, expected.slice(0, 1), 'alone');
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+/** Returns the value of a text, if MessagePack can represent it exactly as JSON does. */
+function packable(text: string): unknown {
+  if (/:00|1e400|-0|\\ud800/.test(text)) return undefined;
+  const value = JSON.parse(text) as unknown;
+  const isBeyond = (part: unknown): boolean =>
+    typeof part === 'number'
+      ? Math.abs(part) > Number.MAX_SAFE_INTEGER
+      : Object.values(part ?? {}).some((inner) =>
+          typeof inner === 'object'
+            ? isBeyond(inner)
+            : typeof inner === 'number' && isBeyond(inner),
+        );
+  return isBeyond(value) ? undefined : value;
+}
+
+test('every encoding of an event is kept as it was sent', () => {
+  const record: RecordFormat = { ...PLAIN, headers: ['event-id'], value: 'as-sent' };
+  const streams = setUp({ events: { record, key: [['id']] } });
+  // {"id":"x"} with a head, a name and a value of each possible length.
+  const heads = ['81', 'de0001', 'df00000001'];
+  const texts = (hex: string) =>
+    ['a', 'd9', 'da00', 'db000000'].map((head, index) =>
+      index === 0 ? `a${hex.length / 2}${hex}` : `${head}0${hex.length / 2}${hex}`,
+    );
+  const events = heads.flatMap((head) =>
+    texts('6964').flatMap((name) => texts('78').map((value) => head + name + value)),
+  );
+  for (const outer of [
+    `dc00${events.length.toString(16)}`,
+    `dd000000${events.length.toString(16)}`,
+  ]) {
+    decodeAtOnce(
+      streams,
+      streams.route,
+      Buffer.from(outer + events.join(''), 'hex'),
+      decodeMsgpack,
+    );
+    const { records, codes } = streams.take();
+    assert.deepEqual(codes, []);
+    assert.deepEqual(
+      records.map(({ value }) => Buffer.from(value, 'latin1').toString('hex')),
+      events,
+    );
+    for (const { key, headers } of records) {
+      assert.equal(key, 'x');
+      assert.deepEqual(headers, [
+        ['fb-id', 'x'],
+        ['content-type', 'application/msgpack'],
+      ]);
+    }
+  }
+});
+
+test('rejected events between others do not shift what is stored', () => {
+  const record: RecordFormat = { ...PLAIN, headers: ['event-id', 'resent'], value: 'as-sent' };
+  const streams = setUp({ events: { record } });
+  const events = [
+    1,
+    { id: 'a' },
+    'no',
+    [{ id: 'b' }],
+    { id: 'c', x: 'x'.repeat(65 * KIB) },
+    null,
+    { id: 'd' },
+  ];
+  decodeAtOnce(streams, streams.route, Buffer.from(encode(events)), decodeMsgpack, 6);
+  const { records, codes } = streams.take();
+  assert.deepEqual(codes, [
+    '0 not_an_object',
+    '2 not_an_object',
+    '3 not_an_object',
+    '4 too_large',
+    '5 not_an_object',
+  ]);
+  const type = ['content-type', 'application/msgpack'];
+  assert.deepEqual(
+    records.map(({ value, headers }) => [value, headers]),
+    [
+      [
+        Buffer.from(encode({ id: 'a' })).toString('latin1'),
+        [['fb-id', 'a'], ['fb-resent', '1'], type],
+      ],
+      [Buffer.from(encode({ id: 'd' })).toString('latin1'), [['fb-id', 'd'], type]],
+    ],
+  );
+});
+
+test('a routed frame mixes formats; each record of a topic with both states its own', () => {
+  const sent: RecordFormat = { ...PLAIN, headers: ['stream'], value: 'as-sent' };
+  const streams = setUp(
+    {
+      json: { topic: 'one', match: ['j'] },
+      sent: { topic: 'two', match: ['s'], record: sent },
+      shared: { topic: 'two', match: ['h'] },
+      timed: {
+        topic: 'three',
+        match: ['t'],
+        record: {
+          ...PLAIN,
+          headers: ['event-id'],
+          time: { field: ['at'], unit: 'ms', pastMs: 10, futureMs: 10 },
+        },
+      },
+    },
+    'type',
+  );
+  const [j, s, h] = [
+    { type: 'j', n: 1 },
+    { type: 's', n: 1 },
+    { type: 'h', n: 1 },
+  ];
+  const t = { type: 't', n: 1, id: 'x', at: NOW - 5 };
+  const events = [t, j, s, h, s, j, t, h, t, s];
+  const packed = Buffer.from(encode(events));
+  const text = (event: unknown) => JSON.stringify(event);
+  const bytes = (event: unknown) => Buffer.from(encode(event)).toString('latin1');
+  const type = (name: string) => ['content-type', `application/${name}`];
+  const check = (isPacked: boolean, how: string) => {
+    const ofSent = isPacked
+      ? [bytes(s), [['fb-stream', 'sent'], type('msgpack')]]
+      : [text(s), [['fb-stream', 'sent'], type('json')]];
+    const ofShared = [text(h), [type('json')]];
+    const found = (topic: string) => streams.take(topic).records;
+    const contents = (topic: string) => found(topic).map(({ value, headers }) => [value, headers]);
+    assert.deepEqual(
+      contents('one'),
+      [
+        [text(j), []],
+        [text(j), []],
+      ],
+      how,
+    );
+    assert.deepEqual(contents('two'), [ofSent, ofShared, ofSent, ofShared, ofSent], how);
+    const timed = { key: undefined, value: text(t), timestamp: NOW - 5, headers: [['fb-id', 'x']] };
+    assert.deepEqual(found('three'), [timed, timed, timed], how);
+  };
+  for (const route of [streams.route, slowly(streams.route)]) {
+    decodeAtOnce(streams, route, packed, decodeMsgpack);
+    check(true, 'MessagePack');
+    decodeAtOnce(streams, route, Buffer.from(JSON.stringify(events)), decodeTextBody);
+    check(false, 'JSON');
+  }
+  decodeInSlices(streams, packed, sliceMsgpack);
+  check(true, 'sliced');
+});
+
+test('repeats are the first declared events of a connection, whatever frames they are cut into', () => {
+  const record: RecordFormat = { ...PLAIN, headers: ['event-id', 'resent'] };
+  const streams = setUp({ events: { record }, others: { match: ['o'], record } }, 'type');
+  const frames = fc.array(
+    fc.oneof(
+      fc.array(fc.constantFrom('event', 'other', 'none', 'bad'), { maxLength: 4 }),
+      fc.constant('broken' as const),
+    ),
+    { maxLength: 8 },
+  );
+  fc.assert(
+    fc.property(frames, fc.nat(12), (cut, resent) => {
+      const provenance = new Provenance(FACTS, resent);
+      let [number, left] = [0, resent];
+      const expected: [string, boolean][] = [];
+      for (const frame of cut) {
+        streams.begin(streams.route, provenance);
+        const texts =
+          frame === 'broken'
+            ? []
+            : frame.map((kind) => {
+                const id = `${number++}`;
+                const isMarked = left-- > 0;
+                if (kind === 'other') expected.push([id, isMarked]);
+                if (kind === 'other') return `{"type":"o","id":"${id}"}`;
+                if (kind === 'bad') return '7';
+                return `{"type":"unknown","id":"${id}"}`;
+              });
+        if (frame === 'broken') left--;
+        const text = frame === 'broken' ? '[{' : `[${texts.join()}]`;
+        const { intake } = streams;
+        intake.countReceived(decodeTextBody(Buffer.from(text), BOUNDS, intake));
+      }
+      const { records } = streams.take('others');
+      assert.deepEqual(
+        records.map(({ headers }) => [headers[0]?.[1], headers[1]?.[0] === 'fb-resent']),
+        expected,
+      );
+      assert.equal(provenance.resent, Math.max(0, left));
+    }),
+  );
+});
