@@ -68,9 +68,9 @@ export class FactReader {
         return this.#admission.addressOf(response, request).toString();
       case 'user-agent':
       case 'origin':
-        return headerText(request.getHeader(name));
+        return headerText(firstOf(request, name));
       case 'referer':
-        return headerText(originOf(request.getHeader(name)));
+        return headerText(originOf(firstOf(request, name)));
       default:
         return undefined;
     }
@@ -127,6 +127,11 @@ export function queryValues(request: HttpRequest, name: string): string[] {
 
 function traceparentOf(request: HttpRequest): string | undefined {
   return onlyIf(valuesOf(request, 'traceparent'), isTraceparent);
+}
+
+/** Returns the first value, as UTF-8: uWebSockets.js decodes it as Latin-1 in `getHeader`. */
+function firstOf(request: HttpRequest, wanted: string): string {
+  return valuesOf(request, wanted)[0] ?? '';
 }
 
 function valuesOf(request: HttpRequest, wanted: string): string[] {

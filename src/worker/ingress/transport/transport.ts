@@ -106,8 +106,8 @@ export interface HttpResponse extends AcceptedConnection {
 
 export interface HttpRequest {
   /**
-   * Value of the first header of this lower-case name; '' when absent. Bytes that are not UTF-8 are
-   * replaced by U+FFFD.
+   * Value of the first header of this lower-case name; '' when absent. Each transport decodes bytes
+   * beyond ASCII in its own way.
    */
   getHeader(name: string): string;
   /** The path, without the query. */
@@ -116,7 +116,10 @@ export interface HttpRequest {
   getQuery(): string;
   /** The method as sent by the client: methods are case-sensitive. */
   getCaseSensitiveMethod(): string;
-  /** Visits all headers in order, including repeated ones; names in lower case. */
+  /**
+   * Visits all headers in order, including repeated ones; names in lower case. Bytes of a value
+   * that are not UTF-8 are replaced by U+FFFD.
+   */
   forEach(visit: (name: string, value: string) => void): void;
 }
 
