@@ -67,10 +67,18 @@ export function isWithin(address: Address, networks: readonly Network[]): boolea
 /** Bits of an address that identify a site rather than a client. */
 const SITE_BITS = { ipv4: 24, ipv6: 48 } as const;
 
+/** A site of 6to4 (2002::/16) is an IPv4 address, of which 24 bits are kept. */
+const SIX_TO_FOUR_BITS = 40;
+
+function isIn6to4([first, second, ...rest]: readonly number[]): boolean {
+  return rest.length > 2 && first === 0x20 && second === 0x02;
+}
+
 /** Returns the network of an address without the bits that identify a client: /24 or /48. */
 export function siteOf(address: Address): string {
-  const bits = SITE_BITS[address.kind()];
-  const bytes = address.toByteArray().fill(0, bits / 8);
+  const bytes = address.toByteArray();
+  const bits = isIn6to4(bytes) ? SIX_TO_FOUR_BITS : SITE_BITS[address.kind()];
+  bytes.fill(0, bits / 8);
   return `${ipaddr.fromByteArray(bytes)}/${bits}`;
 }
 

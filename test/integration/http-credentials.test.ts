@@ -194,5 +194,5 @@ test('a preflight allows tracing headers in any letter case, and no other reques
   }
   const many = Array.from({ length: 500 }, (_, index) => `x-datadog-${index}`).join(',');
   const { headers = '' } = await asks(many);
-  assert.equal(headers.split(', ').length, 3 + 32);
+  assert.equal(headers.split(', ').length, usual.split(', ').length + 32);
 });

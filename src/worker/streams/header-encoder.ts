@@ -129,7 +129,7 @@ export class HeaderEncoder implements EncodedHeaders {
       count++;
     }
     const { encoded } = provenance;
-    const facts = encoded?.by === this ? encoded : this.#encodeFacts(provenance);
+    const facts = encoded?.by === this ? encoded : this.#factsOf(provenance);
     let from = 0;
     if (event.traceBytes >= 0) {
       at = writeBytes(target, at, TRACEPARENT);
@@ -163,7 +163,13 @@ export class HeaderEncoder implements EncodedHeaders {
     return end;
   }
 
-  /** Encodes the headers of a sender, and saves them for its next event. */
+  /** Returns the headers of a sender, and keeps them for its next event. */
+  #factsOf(provenance: Provenance): EncodedFacts {
+    const facts = provenance.encodedBy(this) ?? this.#encodeFacts(provenance);
+    provenance.keep(facts);
+    return facts;
+  }
+
   #encodeFacts(provenance: Provenance): EncodedFacts {
     const all = { ...this.#ofStream, ...provenance.facts };
     const address = parseAddress(all['client-ip'] ?? '');
@@ -171,15 +177,13 @@ export class HeaderEncoder implements EncodedHeaders {
     const room = this.bytes.length - this.#reserved;
     const trace = encodeAll(this.#trace, all, room);
     const others = encodeAll(this.#others, all, room - trace.bytes.length);
-    const encoded = {
+    return {
       by: this,
       bytes: Buffer.concat([trace.bytes, others.bytes]),
       traceBytes: trace.bytes.length,
       traceHeaders: trace.count,
       headers: others.count,
     };
-    provenance.encoded = encoded;
-    return encoded;
   }
 }
 

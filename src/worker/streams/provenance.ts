@@ -23,11 +23,27 @@ export class Provenance {
   resent: number;
   /** Result for the stream used last. */
   encoded: EncodedFacts | undefined;
+  /** Results for all streams, once there are several. */
+  #all: WeakMap<object, EncodedFacts> | undefined;
 
   /** @param resent infinite: all of its events may be repeats */
   constructor(facts: Facts, resent = 0) {
     this.facts = facts;
     this.resent = resent;
+  }
+
+  /** Returns the headers that `encoder` has encoded before; undefined = none. */
+  encodedBy(encoder: object): EncodedFacts | undefined {
+    return this.#all?.get(encoder);
+  }
+
+  /** Keeps headers as {@link encoded}. */
+  keep(encoded: EncodedFacts): void {
+    if (this.encoded !== undefined) {
+      this.#all ??= new WeakMap([[this.encoded.by, this.encoded]]);
+      this.#all.set(encoded.by, encoded);
+    }
+    this.encoded = encoded;
   }
 
   /** Counts events whose frame is decoded. */

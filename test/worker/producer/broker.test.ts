@@ -49,7 +49,8 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
   });
 
   test('sends requests a linger apart, with batches of all lanes; the first one at once', async () => {
-    const lingerMs = 200;
+    // Long, so that a slow machine does not look like a wait.
+    const lingerMs = 600;
     const rig = await warmRig({ partitions: 3, lingerMs });
     await sleep(lingerMs);
     const startMs = performance.now();

@@ -222,6 +222,8 @@ test('an address is truncated to its network, unless all of it is asked for', ()
     ['2001:db8:1:2:3:4:5:6', '2001:db8:1::/48'],
     ['2001:db8:ffff:ffff::', '2001:db8:ffff::/48'],
     ['::1', '::/48'],
+    // 6to4: 198.51.100.7.
+    ['2002:c633:6407::1', '2002:c633:6400::/40'],
   ] as const) {
     assert.equal(ipOf(address, 'truncated'), network);
     assert.equal(ipOf(address, 'full'), address);
@@ -243,4 +245,23 @@ test('a text is cut at a character, without control characters', () => {
   assert.equal(headerText('€'.repeat(100)), '€'.repeat(85));
   assert.equal(headerText(`${'x'.repeat(255)}😀`), 'x'.repeat(255));
   assert.equal(headerText(`${'x'.repeat(252)}😀`), `${'x'.repeat(252)}😀`);
+});
+
+test('the headers of a sender are encoded once per stream, however its streams alternate', () => {
+  const encoders = ['clicks', 'orders', 'logs'].map(
+    (stream) => new HeaderEncoder(HEADER_NAMES, { ...OF_STREAM, stream }, 'full'),
+  );
+  const provenance = new Provenance(FACTS);
+  const kept = encoders.map((encoder) => {
+    encoded(encoder, { provenance });
+    return provenance.encoded;
+  });
+  for (const index of [1, 0, 2, 0, 1, 2]) {
+    const names = encoded(encoders[index]!, { provenance });
+    assert.equal(provenance.encoded, kept[index]);
+    assert.deepEqual(
+      names.filter(([name]) => name === 'fb-stream').map(([, value]) => value),
+      [['clicks', 'orders', 'logs'][index]],
+    );
+  }
 });
