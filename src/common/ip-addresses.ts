@@ -67,7 +67,7 @@ export function isWithin(address: Address, networks: readonly Network[]): boolea
 /** Bits of an address that identify a site rather than a client. */
 const SITE_BITS = { ipv4: 24, ipv6: 48 } as const;
 
-/** A site of 6to4 (2002::/16) is an IPv4 address, of which 24 bits are kept. */
+/** In 6to4 (2002::/16), an IPv4 address is the site: its first 24 bits are kept. */
 const SIX_TO_FOUR_BITS = 40;
 
 function isIn6to4([first, second, ...rest]: readonly number[]): boolean {
