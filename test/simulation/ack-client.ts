@@ -66,6 +66,8 @@ export class AckClient implements Client {
   readonly #posts: boolean;
   /** Whether it resends frames as they were; otherwise it cuts others. */
   readonly #keepsFrames: boolean;
+  /** Probability with which it loses its connection at a message of the server. */
+  readonly #lossRate: number;
   #queue: SimEvent[] = [];
   #repeats: SimEvent[] = [];
   /** Number of events of each frame to resend as it was. */
@@ -85,6 +87,7 @@ export class AckClient implements Client {
     this.#options = options;
     this.#posts = world.random.chance(0.5);
     this.#keepsFrames = world.random.chance(0.5);
+    this.#lossRate = world.random.pick([0, 0, 0.03]);
     this.#connect();
   }
 
@@ -290,6 +293,7 @@ export class AckClient implements Client {
     if (ack !== undefined) this.#acknowledged(connection, ack);
     this.#send();
     this.#resend();
+    if (this.#world.random.chance(this.#lossRate)) this.cut();
   }
 
   #refused({ open }: Connection, frame: number, errors: readonly NackError[]): void {

@@ -11,6 +11,8 @@ interface HttpBody {
 
 /** Tolerance for responses beyond the gateway's own time limit. */
 const ANSWER_SLACK_MS = 1_200;
+/** Maximum time between the parts of a slow body, during which streams may be reloaded. */
+const SLOW_BODY_MS = 2_000;
 
 export interface ExchangeOptions {
   /** Name of the client. */
@@ -57,7 +59,8 @@ export class Exchange {
     const sent = events.map((event) => ({ ...event }));
     const body = Buffer.from(frameOf(events, random));
     const isArray = body[0] === 0x5b;
-    const lastMs = clock.nowMs + timeoutMs + ANSWER_SLACK_MS;
+    const bodyMs = random.log(0.1, random.chance(0.2) ? SLOW_BODY_MS : 30);
+    const lastMs = clock.nowMs + bodyMs + timeoutMs + ANSWER_SLACK_MS;
     const response = new FakeResponse({
       onEnd: (status, text) => {
         if (this.#isAborted) return;
@@ -75,7 +78,7 @@ export class Exchange {
     world.post(response, { bytes: body.length, isNdjson: !isArray, path, declaration });
     const cut = random.int(0, body.length);
     response.arrive(body.subarray(0, cut), false);
-    clock.after(random.log(0.1, 30), () => response.arrive(body.subarray(cut), true));
+    clock.after(bodyMs, () => response.arrive(body.subarray(cut), true));
   }
 
   /** Disconnects before the response: its events may be stored. */
