@@ -104,6 +104,8 @@ export type ToPrimary =
   | { readonly type: 'topicMissing' | 'topicRecreated'; readonly topic: string }
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
   | { readonly type: 'fault'; readonly fault: Fault }
+  /** Carries the port's listening socket, to be sent back. */
+  | { readonly type: 'port' }
   /** The worker has begun to receive messages; with a stream file it waits for its streams. */
   | { readonly type: 'hello' }
   /** The worker uses this version of the streams; with a reason, it stays with the previous one. */
@@ -149,6 +151,8 @@ export type ToWorker =
       readonly file: StreamFile;
       readonly slots: MetricSlots;
     }
+  /** Carries the port's listening socket, sent back: the worker has another handle of it. */
+  | { readonly type: 'port' }
   /**
    * Send `goaway`, settle, close, answer `drained`, exit; if repeated, only the deadline moves
    * closer.

@@ -107,8 +107,10 @@ export class Supervisor {
     if (this.#stopping) return;
     const inherited = cluster.settings.execArgv ?? process.execArgv;
     const execArgv = [...inherited, `--max-semi-space-size=${LIMITS.semiSpaceMib}`];
-    // Not the default on Windows, where workers would share the port unevenly.
-    cluster.schedulingPolicy = cluster.SCHED_RR;
+    // Workers accept by themselves: the primary would pass on one connection per turn of a worker,
+    // and drop those that wait when the last one stops. On Windows they would share them unevenly.
+    const isWindows = process.platform === 'win32';
+    cluster.schedulingPolicy = isWindows ? cluster.SCHED_RR : cluster.SCHED_NONE;
     cluster.setupPrimary({ exec: this.#exec, args: [], execArgv, serialization: 'advanced' });
     for (const slot of this.#slots) slot.serving = this.#fork(slot);
   }

@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import type { Server } from 'node:net';
 import type { ToPrimary, ToWorker } from '../ipc.ts';
 import type { WorkerEnvironment } from './worker-env.ts';
 
@@ -32,8 +33,9 @@ export class WorkerProcess {
       this.#ended = true;
       onEnd(ending);
     };
-    this.#worker.on('message', (message: ToPrimary) => {
-      if (!this.#ended) onMessage(message);
+    this.#worker.on('message', (message: ToPrimary, handle: unknown) => {
+      if (message.type === 'port') this.#returnHandle(handle as Server);
+      else if (!this.#ended) onMessage(message);
     });
     this.#worker.on('exit', (exitCode: number | null, signal: string | null) => {
       const ending = { exitCode, signal };
@@ -64,6 +66,12 @@ export class WorkerProcess {
   /** Ignores failures to send: the exit follows. */
   send(message: ToWorker): void {
     this.#worker.send(message, () => {});
+  }
+
+  /** Sends a listening socket back, for which the worker then has another handle. */
+  #returnHandle(handle: Server): void {
+    const message: ToWorker = { type: 'port' };
+    this.#worker.send(message, handle, () => handle.close());
   }
 
   /** Kills the process without giving it a chance to react. */

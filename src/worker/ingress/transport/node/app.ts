@@ -4,7 +4,7 @@ import {
   type IncomingMessage,
   ServerResponse,
 } from 'node:http';
-import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTcpServer, type Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { LIMITS } from '../../../../config/limits.ts';
@@ -19,7 +19,7 @@ import type {
 import { Connection } from './connection.ts';
 import { NodeRequest } from './http-request.ts';
 import { NodeResponse } from './http-response.ts';
-import { listenShared } from './ports.ts';
+import { SharedPort } from './ports.ts';
 import { proxyHeaderOf } from './proxy-header.ts';
 import {
   faultOf,
@@ -59,7 +59,7 @@ function matches(pattern: string, path: string): boolean {
 /** A port served by node:http and ws. */
 export class NodeApp implements App {
   readonly #secureContext: SecureContext | undefined;
-  readonly #server: Server;
+  readonly #port: SharedPort;
   /** Parses requests; does not listen. */
   readonly #http: HttpServer;
   readonly #connections = new Set<Connection>();
@@ -77,7 +77,8 @@ export class NodeApp implements App {
   constructor(secureContext?: SecureContext) {
     this.#secureContext = secureContext;
     const options = { allowHalfOpen: true, noDelay: true };
-    this.#server = createTcpServer(options, (socket) => this.#accept(socket));
+    const accept = (socket: Socket) => this.#accept(socket);
+    this.#port = new SharedPort(() => createTcpServer(options, accept));
     this.#http = createHttpServer({
       IncomingMessage: upgradableMessage((request) => this.#routeOf(request) !== undefined),
       maxHeaderSize: LIMITS.headersBytes,
@@ -130,13 +131,13 @@ export class NodeApp implements App {
 
   listen(host: string, port: number, done: (socket: ListenSocket | false) => void): this {
     this.#timer ??= setInterval(() => this.#check(), CHECK_MS);
-    listenShared(this.#server, host, port, done);
+    this.#port.listen(host, port, done);
     return this;
   }
 
   close(): this {
     clearInterval(this.#timer);
-    this.#server.close();
+    this.#port.close();
     for (const connection of [...this.#connections]) connection.close();
     for (const socket of [...this.#webSockets]) socket.close();
     return this;

@@ -1,11 +1,10 @@
 /** The transport for platforms without uWebSockets.js: node:http and ws. */
 import { constants } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Server } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { TlsOptions, Transport } from '../transport.ts';
 import { NodeApp } from './app.ts';
-import { closeShared } from './ports.ts';
+import type { SharedPort } from './ports.ts';
 
 /** Node.js takes the ciphers of TLS 1.2 and 1.3 from one list. */
 const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256';
@@ -15,7 +14,7 @@ export function nodeTransport(): Transport {
     name: 'node',
     reportsPartial: true,
     createApp: (tls) => new NodeApp(tls && secureContextOf(tls)),
-    closeListenSocket: (socket, closed) => closeShared(socket as Server, closed),
+    closeListenSocket: (socket, closed) => (socket as SharedPort).stop(closed),
   };
 }
 
