@@ -18,21 +18,9 @@ import type { Route } from '../streams/route.ts';
 import { REMOVED_STREAM_TEXT, type Stream, type StreamRejection } from '../streams/stream.ts';
 import type { FrameProgress } from './frame-progress.ts';
 import { RecordAppender } from './record-appender.ts';
+import type { RejectionListener } from './rejection-listener.ts';
 
 const RECEIVED = cells('forebay_events_received_total', ['ws', 'http']);
-
-/** Receives rejected events; without an event index, rejected frames. */
-export type RejectionListener = (
-  owner: Owner,
-  frame: number,
-  event: number | undefined,
-  code: EventCode,
-  message: string,
-  /** Offset of the stream's cells in the metrics. */
-  cells: number,
-  /** Time until a retry can succeed, if known. */
-  retryAfterMs?: number,
-) => void;
 
 /** Selects the stream of each event of a frame, validates it, and appends a valid one. */
 export class Intake implements EventSink {
@@ -232,8 +220,16 @@ export class Intake implements EventSink {
       return this.#rejectInvalid(index, 'schema', length, problem, stream.cells);
     }
     if (this.#isUnavailable(stream, index, length)) return;
-    const code = this.#appender.appendParsed(stream, index, value, bytes, start, end);
+    const { format, topic } = stream;
+    const key = stream.key.keyOf(value, bytes, start);
+    const code =
+      format === undefined
+        ? this.#accumulator.append(topic, index, bytes, start, end, key)
+        : this.#appender.appendParsed(topic, format, index, value, bytes, start, end, key);
     this.#appended(stream, index, code);
+    if (key !== undefined || code !== undefined) return;
+    const reason = stream.key.reasonForNoKey(value, bytes, start);
+    if (reason !== undefined) stream.keyless.count(reason);
   }
 
   validEvent(
@@ -248,8 +244,23 @@ export class Intake implements EventSink {
     const stream = this.#stream ?? this.#select(this.#route.streamAt(fields.profile));
     if (typeof stream === 'string') return this.#rejectStreamless(index, stream, length);
     if (this.#isUnavailable(stream, index, length)) return;
-    const code = this.#appender.appendLocated(stream, index, bytes, start, end, fields);
+    const { format, topic } = stream;
+    const { keyStart, keyBytes } = fields;
+    const code =
+      format === undefined
+        ? this.#accumulator.appendWithKey(
+            topic,
+            index,
+            bytes,
+            start,
+            end,
+            bytes,
+            keyStart,
+            keyBytes,
+          )
+        : this.#appender.appendLocated(topic, format, index, bytes, start, end, fields);
     this.#appended(stream, index, code);
+    if (keyBytes < 0 && code === undefined && stream.key.exists) stream.keyless.count('missing');
   }
 
   sentAs(bytes: Buffer, start: number, end: number): void {

@@ -2,12 +2,12 @@ import type { EventCode } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
+import type { Topic } from '../accumulator/topic.ts';
 import type { LocatedFields } from '../decoder/json/fast-profile.ts';
 import { NO_PROVENANCE, type Provenance } from '../streams/provenance.ts';
-import type { FrameFacts } from '../streams/record-format.ts';
-import type { Stream } from '../streams/stream.ts';
+import type { FrameFacts, RecordFormat } from '../streams/record-format.ts';
 
-/** Appends the valid events of a frame as records in the format of their streams. */
+/** Appends the valid events of a frame as records in the formats of their streams. */
 export class RecordAppender implements FrameFacts {
   readonly #accumulator: Accumulator;
   provenance = NO_PROVENANCE;
@@ -53,64 +53,50 @@ export class RecordAppender implements FrameFacts {
     this.#sentEnd = end;
   }
 
-  /** Appends a parsed event. @returns as Accumulator.append */
+  /** Appends a parsed event to `topic`. @returns as Accumulator.append */
   appendParsed(
-    stream: Stream,
+    topic: Topic,
+    format: RecordFormat,
     index: number,
     value: JsonObject,
     bytes: Buffer,
     start: number,
     end: number,
+    key: string | undefined,
   ): EventCode | undefined {
-    const { topic, format, keyless } = stream;
-    const key = stream.key.keyOf(value, bytes, start);
-    let [source, from, to] = [bytes, start, end];
-    if (format !== undefined) {
-      const sent = format.keepsSent ? this.#sent : undefined;
-      format.formatValue(this, value, index < this.provenance.resent, sent !== undefined);
-      this.#accumulator.useFormat(format.headers, format.eventTime);
-      if (sent !== undefined) [source, from, to] = [sent, this.#sentStart, this.#sentEnd];
-    }
-    const code = this.#accumulator.append(topic, index, source, from, to, key);
-    if (key !== undefined || code !== undefined) return code;
-    const reason = stream.key.reasonForNoKey(value, bytes, start);
-    if (reason !== undefined) keyless.count(reason);
-    return undefined;
+    const accumulator = this.#accumulator;
+    const sent = format.keepsSent ? this.#sent : undefined;
+    format.formatValue(this, value, index < this.provenance.resent, sent !== undefined);
+    accumulator.useFormat(format.headers, format.eventTime);
+    if (sent === undefined) return accumulator.append(topic, index, bytes, start, end, key);
+    return accumulator.append(topic, index, sent, this.#sentStart, this.#sentEnd, key);
   }
 
   /** Appends an event whose fields are located in its bytes. @returns as Accumulator.append */
   appendLocated(
-    stream: Stream,
+    topic: Topic,
+    format: RecordFormat,
     index: number,
     bytes: Buffer,
     start: number,
     end: number,
     fields: LocatedFields,
   ): EventCode | undefined {
-    const { topic, format, keyless } = stream;
-    const { keyStart, keyBytes } = fields;
-    let source = bytes;
-    let from = start;
-    let to = end;
-    if (format !== undefined) {
-      const sent = format.keepsSent ? this.#sent : undefined;
-      const isResent = index < this.provenance.resent;
-      format.formatLocated(this, bytes, fields, isResent, sent !== undefined);
-      this.#accumulator.useFormat(format.headers, format.eventTime);
-      if (sent !== undefined) [source, from, to] = [sent, this.#sentStart, this.#sentEnd];
-    }
     const accumulator = this.#accumulator;
-    const code = accumulator.appendWithKey(
+    const sent = format.keepsSent ? this.#sent : undefined;
+    const isResent = index < this.provenance.resent;
+    format.formatLocated(this, bytes, fields, isResent, sent !== undefined);
+    accumulator.useFormat(format.headers, format.eventTime);
+    const isJson = sent === undefined;
+    return accumulator.appendWithKey(
       topic,
       index,
-      source,
-      from,
-      to,
+      isJson ? bytes : sent,
+      isJson ? start : this.#sentStart,
+      isJson ? end : this.#sentEnd,
       bytes,
-      keyStart,
-      keyBytes,
+      fields.keyStart,
+      fields.keyBytes,
     );
-    if (keyBytes < 0 && code === undefined && stream.key.exists) keyless.count('missing');
-    return code;
   }
 }

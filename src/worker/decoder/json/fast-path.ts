@@ -5,10 +5,10 @@ import type { DecodeBounds, EventSink } from '../event-sink.ts';
 import type { FastValidator } from './fast-validator.ts';
 import { INVALID } from './json-grammar.ts';
 import { CLOSE_BRACKET, COMMA, OPEN_BRACKET, skipBlank } from './json-scanner.ts';
-import { restoreFields, SPAN_FIELDS, saveValidated } from './spans.ts';
+import { restoreFields, SPAN_NUMBERS_MAX, saveValidated, spanNumbers } from './spans.ts';
 
 /** Spans of the current array, shared by all frames. */
-const spans = new Int32Array(LIMITS.bodyEvents * SPAN_FIELDS);
+const spans = new Int32Array(LIMITS.bodyEvents * SPAN_NUMBERS_MAX);
 
 /**
  * Decodes an object or an array of objects that the fast validator accepts.
@@ -39,20 +39,21 @@ function decodeArray(
   sink: EventSink,
   fastValidator: FastValidator,
 ): number | undefined {
-  assert(maxEvents * SPAN_FIELDS <= spans.length, 'each event has a span');
+  const numbers = spanNumbers(fastValidator);
+  assert(maxEvents * numbers <= spans.length, 'each event has a span');
   let [events, at] = [0, open];
   do {
     const start = skipBlank(bytes, at + 1);
     const end = fastValidator.objectEnd(bytes, start, bytes.length, maxDepth);
     if (end === INVALID || end - start > maxEventBytes || events === maxEvents) return undefined;
-    saveValidated(spans, events++, start, end, fastValidator);
+    saveValidated(spans, events++ * numbers, start, end, fastValidator);
     at = skipBlank(bytes, end);
   } while (bytes[at] === COMMA);
   if (bytes[at] !== CLOSE_BRACKET || skipBlank(bytes, at + 1) < bytes.length) return undefined;
   for (let index = 0; index < events; index++) {
-    const span = index * SPAN_FIELDS;
+    const span = index * numbers;
     const [start, end] = [spans[span]!, spans[span + 1]!];
-    restoreFields(spans, index, fastValidator);
+    restoreFields(spans, span, fastValidator);
     sink.validEvent(index, bytes, start, end, fastValidator.located);
   }
   return events;

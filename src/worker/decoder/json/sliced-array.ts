@@ -6,7 +6,7 @@ import type { DecodeBounds, EventSink } from '../event-sink.ts';
 import { emitText, rejectCount } from './emit.ts';
 import { continueWalk, INVALID, PAUSED, startWalk } from './json-grammar.ts';
 import { CLOSE_BRACKET, COMMA, skipBlank } from './json-scanner.ts';
-import { isValidated, restoreFields, SPAN_FIELDS, saveUndecided, saveValidated } from './spans.ts';
+import { isValidated, restoreFields, saveUndecided, saveValidated, spanNumbers } from './spans.ts';
 
 /** Yields the number of events of each slice, including rejected ones. */
 export type Slices = Generator<number, void>;
@@ -28,7 +28,9 @@ export function* sliceArray(
   sink: EventSink,
   slice: Slice,
 ): Slices {
-  const spans = new Int32Array(bounds.maxEvents * SPAN_FIELDS);
+  // An event takes at least two bytes, with its comma.
+  const eventsMax = Math.min(bounds.maxEvents, Math.ceil((bytes.length - open) / 2));
+  const spans = new Int32Array(eventsMax * spanNumbers(sink.fastValidator));
   const events = yield* findEvents(bytes, open, spans, bounds, sink, slice);
   if (events === INVALID) yield 1;
   else if (events > bounds.maxEvents) yield rejectCount(bounds, sink);
@@ -45,6 +47,7 @@ function* findEvents(
   { sliceBytes }: Slice,
 ): Generator<number, number> {
   const { fastValidator } = sink;
+  const numbers = spanNumbers(fastValidator);
   let [events, at, from] = [0, open, open];
   // Bounds the fast validator, which would read an overlong event to its end.
   let view = bytes.subarray(0, 0);
@@ -75,8 +78,9 @@ function* findEvents(
         return rejectSyntax(sink, `in event ${events}, which begins at byte ${start}`);
     }
     if (events < maxEvents) {
-      if (isValid) saveValidated(spans, events, start, end, fastValidator!);
-      else saveUndecided(spans, events, start, end);
+      const span = events * numbers;
+      if (isValid) saveValidated(spans, span, start, end, fastValidator!);
+      else saveUndecided(spans, span, start, end);
     }
     events++;
     at = skipBlank(bytes, end);
@@ -99,16 +103,17 @@ function* emitEvents(
   { sliceBytes, sliceEvents }: Slice,
 ): Slices {
   const { fastValidator } = sink;
+  const numbers = spanNumbers(fastValidator);
   let [before, from] = [0, 0];
   for (let index = 0; index < events; index++) {
-    const span = index * SPAN_FIELDS;
+    const span = index * numbers;
     const [start, end] = [spans[span]!, spans[span + 1]!];
     if (start - from >= sliceBytes || index - before >= sliceEvents) {
       yield index - before;
       [before, from] = [index, start];
     }
-    if (isValidated(spans, index)) {
-      restoreFields(spans, index, fastValidator!);
+    if (isValidated(spans, span)) {
+      restoreFields(spans, span, fastValidator!);
       sink.validEvent(index, bytes, start, end, fastValidator!.located);
     } else emitText(index, bytes, start, end, bounds, sink);
   }

@@ -4,20 +4,26 @@
  */
 import type { FastValidator } from './fast-validator.ts';
 
-/** Numbers per event: start, end, then the fields of LocatedFields. */
-export const SPAN_FIELDS = 11;
+/** Numbers per event: start, end, profile, start and length of the key. */
+const KEY_NUMBERS = 5;
+/** With record fields: then start and length of id, time and trace. */
+export const SPAN_NUMBERS_MAX = 11;
 /** In place of the key's length: the fast validator has not accepted the event. */
 const NOT_VALIDATED = -2;
 
-/** Saves an event that the fast validator has just accepted. */
+/** Returns the numbers per event for a fast validator. */
+export function spanNumbers(validator: FastValidator | undefined): number {
+  return validator?.locatesRecordFields ? SPAN_NUMBERS_MAX : KEY_NUMBERS;
+}
+
+/** Saves an event at `span` that the fast validator has just accepted. */
 export function saveValidated(
   spans: Int32Array,
-  event: number,
+  span: number,
   start: number,
   end: number,
   { located, locatesRecordFields }: FastValidator,
 ): void {
-  const span = event * SPAN_FIELDS;
   spans[span] = start;
   spans[span + 1] = end;
   spans[span + 2] = located.profile;
@@ -32,26 +38,24 @@ export function saveValidated(
   spans[span + 10] = located.traceBytes;
 }
 
-/** Saves an event for the slow path. */
-export function saveUndecided(spans: Int32Array, event: number, start: number, end: number): void {
-  const span = event * SPAN_FIELDS;
+/** Saves an event at `span` for the slow path. */
+export function saveUndecided(spans: Int32Array, span: number, start: number, end: number): void {
   spans[span] = start;
   spans[span + 1] = end;
   spans[span + 4] = NOT_VALIDATED;
 }
 
-/** Returns whether the fast validator has accepted an event. */
-export function isValidated(spans: Int32Array, event: number): boolean {
-  return spans[event * SPAN_FIELDS + 4] !== NOT_VALIDATED;
+/** Returns whether the fast validator has accepted the event at `span`. */
+export function isValidated(spans: Int32Array, span: number): boolean {
+  return spans[span + 4] !== NOT_VALIDATED;
 }
 
-/** Restores the fields of an accepted event. */
+/** Restores the fields of the accepted event at `span`. */
 export function restoreFields(
   spans: Int32Array,
-  event: number,
+  span: number,
   { located, locatesRecordFields }: FastValidator,
 ): void {
-  const span = event * SPAN_FIELDS;
   located.profile = spans[span + 2]!;
   located.keyStart = spans[span + 3]!;
   located.keyBytes = spans[span + 4]!;
