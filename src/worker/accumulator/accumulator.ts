@@ -18,8 +18,6 @@ import type { Partition, Topic } from './topic.ts';
 const FIRST_BUFFER_BYTES = 2 * KIB;
 /** Factor by which a full buffer grows. */
 const GROWTH = 4;
-/** Maximum time between two records of a batch: the delta is a 32-bit varint. */
-const TIMESTAMP_SPAN_MS = 2 ** 29;
 
 export interface AccumulatorOptions {
   readonly budget: Budget;
@@ -126,11 +124,6 @@ export class Accumulator {
     this.#headers = headers;
     this.#timestamp = eventTime ?? this.#arrivalTime;
     this.#hasEventTime = eventTime !== undefined;
-  }
-
-  /** Arrival of the frame, ms since 1970. */
-  get arrivalTime(): number {
-    return this.#arrivalTime;
   }
 
   /**
@@ -304,7 +297,7 @@ export class Accumulator {
 
   /** Whether a record of up to `maxBytes` may join `batch`, by length and time. */
   #fits(batch: RecordBatch, topic: Topic, timestamp: number, maxBytes: number): boolean {
-    const isNear = Math.abs(timestamp - batch.firstTimestamp) < TIMESTAMP_SPAN_MS;
+    const isNear = Math.abs(timestamp - batch.firstTimestamp) <= LIMITS.streamFile.timeSpanMs;
     const length = batch.length + maxBytes;
     return isNear && length <= this.#batchBytesMax && length <= topic.maxMessageBytes;
   }

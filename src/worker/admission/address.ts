@@ -39,6 +39,16 @@ export class ClientAddresses {
     return this.#isProxy(address) ? this.#forwarded(address, request) : address;
   }
 
+  /**
+   * Returns whether trusted proxies alone have written the headers of a request: its peer is one,
+   * and so is the sender that the peer's PROXY header names, if there is one.
+   */
+  isProxied(response: Peer): boolean {
+    if (!this.#isProxy(addressOfBytes(response.getRemoteAddress()))) return false;
+    const named = response.getProxiedRemoteAddress();
+    return named.byteLength === 0 || this.#isProxy(addressOfBytes(named));
+  }
+
   /** Each proxy appends its peer: the last entry is the only one that its client cannot forge. */
   #forwarded(proxy: Address, request: Headers): Address {
     const lines: string[] = [];

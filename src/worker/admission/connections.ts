@@ -102,9 +102,9 @@ export class ConnectionAdmission {
     return this.#addresses.of(response, request);
   }
 
-  /** Returns whether a trusted proxy sends the request. */
-  isProxied(response: Peer): boolean {
-    return isWithin(addressOfBytes(response.getRemoteAddress()), this.#trusted);
+  /** See ClientAddresses. */
+  isProxied(response: HttpResponse): boolean {
+    return this.#addresses.isProxied(response);
   }
 
   /** Returns the rate limits of an address: for one request, or until {@link leave}. */

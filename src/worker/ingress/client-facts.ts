@@ -100,8 +100,9 @@ export function resentEvents(request: HttpRequest): number | undefined {
  * which a beacon can send; otherwise 0. Undefined = malformed.
  */
 export function resentBody(request: HttpRequest): number | undefined {
-  const isStated = request.getHeader('forebay-resent') !== '';
-  const inHeader = isStated ? valuesOf(request, 'forebay-resent') : [];
+  const isInHeader = request.getHeader('forebay-resent') !== '';
+  if (!isInHeader && request.getQuery() === '') return 0;
+  const inHeader = isInHeader ? valuesOf(request, 'forebay-resent') : [];
   const inQuery = queryValues(request, 'resent');
   if (inHeader.length > 1 || inQuery.length > 1) return undefined;
   const values = [...inHeader, ...inQuery];

@@ -114,7 +114,8 @@ export class HeaderEncoder implements EncodedHeaders {
     contentType: keyof typeof CONTENT_TYPES | undefined,
   ): this {
     const target = this.bytes;
-    let [at, count] = [1, 0];
+    let at = 1;
+    let count = 0;
     if (this.#hasReceived) {
       at = this.#writeReceived(receivedTime);
       count++;
@@ -163,27 +164,36 @@ export class HeaderEncoder implements EncodedHeaders {
     return end;
   }
 
-  /** Returns the headers of a sender, and keeps them for its next event. */
+  /** Returns the headers of a sender, encoded now or before. */
   #factsOf(provenance: Provenance): EncodedFacts {
-    const facts = provenance.encodedBy(this) ?? this.#encodeFacts(provenance);
-    provenance.keep(facts);
-    return facts;
+    const known = provenance.encodedBy(this);
+    if (known === undefined) return this.#encodeFacts(provenance);
+    provenance.encoded = known;
+    return known;
   }
 
   #encodeFacts(provenance: Provenance): EncodedFacts {
     const all = { ...this.#ofStream, ...provenance.facts };
-    const address = parseAddress(all['client-ip'] ?? '');
-    if (address !== undefined && !this.#hasFullAddress) all['client-ip'] = siteOf(address);
+    if (!this.#hasFullAddress) {
+      const address = parseAddress(all['client-ip'] ?? '');
+      all['client-ip'] = address === undefined ? '' : siteOf(address);
+    }
     const room = this.bytes.length - this.#reserved;
     const trace = encodeAll(this.#trace, all, room);
     const others = encodeAll(this.#others, all, room - trace.bytes.length);
-    return {
+    // In memory of its own: a part of the pool would keep all of that for the connection.
+    const bytes = Buffer.allocUnsafeSlow(trace.bytes.length + others.bytes.length);
+    trace.bytes.copy(bytes);
+    others.bytes.copy(bytes, trace.bytes.length);
+    const encoded = {
       by: this,
-      bytes: Buffer.concat([trace.bytes, others.bytes]),
+      bytes,
       traceBytes: trace.bytes.length,
       traceHeaders: trace.count,
       headers: others.count,
     };
+    provenance.keep(encoded);
+    return encoded;
   }
 }
 

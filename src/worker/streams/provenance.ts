@@ -37,7 +37,7 @@ export class Provenance {
     return this.#all?.get(encoder);
   }
 
-  /** Keeps headers as {@link encoded}. */
+  /** Keeps new headers as {@link encoded}. */
   keep(encoded: EncodedFacts): void {
     if (this.encoded !== undefined) {
       this.#all ??= new WeakMap([[this.encoded.by, this.encoded]]);

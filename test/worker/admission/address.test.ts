@@ -31,6 +31,23 @@ function addressOf({ peer, proxied, forwarded = [] }: From): string {
   return clients.of(response, { forEach }).toString();
 }
 
+test('headers are those of proxies if no sender that could have written them is untrusted', () => {
+  const isProxied = (peer: string, proxied?: string) =>
+    clients.isProxied({
+      getRemoteAddress: () => bytesOf(peer),
+      getProxiedRemoteAddress: () =>
+        proxied === undefined ? new ArrayBuffer(0) : bytesOf(proxied),
+    });
+  assert.deepEqual(
+    [isProxied('10.0.0.1'), isProxied('10.0.0.1', '10.0.0.2'), isProxied('2001:db8:f::1')],
+    [true, true, true],
+  );
+  assert.deepEqual(
+    [isProxied('9.9.9.9'), isProxied('9.9.9.9', '10.0.0.1'), isProxied('10.0.0.1', '9.9.9.9')],
+    [false, false, false],
+  );
+});
+
 test('an untrusted peer is the client, whatever its headers', () => {
   const spoofed = { proxied: '1.1.1.1', forwarded: ['2.2.2.2', '3.3.3.3'] };
   for (const peer of ['9.9.9.9', '2001:db8::1', '11.0.0.1']) {
