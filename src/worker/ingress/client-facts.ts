@@ -100,11 +100,12 @@ export function resentEvents(request: HttpRequest): number | undefined {
  * which a beacon can send; otherwise 0. Undefined = malformed.
  */
 export function resentBody(request: HttpRequest): number | undefined {
-  const isInHeader = request.getHeader('forebay-resent') !== '';
-  if (!isInHeader && request.getQuery() === '') return 0;
-  const inHeader = isInHeader ? valuesOf(request, 'forebay-resent') : [];
+  // Several headers are rejected before: see framingFault().
+  const header = request.getHeader('forebay-resent');
+  if (header === '' && request.getQuery() === '') return 0;
+  const inHeader = header === '' ? [] : [header];
   const inQuery = queryValues(request, 'resent');
-  if (inHeader.length > 1 || inQuery.length > 1) return undefined;
+  if (inQuery.length > 1) return undefined;
   const values = [...inHeader, ...inQuery];
   if (!values.every((value) => value === '0' || value === '1')) return undefined;
   return values.includes('1') ? Number.POSITIVE_INFINITY : 0;

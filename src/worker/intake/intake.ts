@@ -245,19 +245,10 @@ export class Intake implements EventSink {
     if (typeof stream === 'string') return this.#rejectStreamless(index, stream, length);
     if (this.#isUnavailable(stream, index, length)) return;
     const { format, topic } = stream;
-    const { keyStart, keyBytes } = fields;
+    const { keyStart: from, keyBytes } = fields;
     const code =
       format === undefined
-        ? this.#accumulator.appendWithKey(
-            topic,
-            index,
-            bytes,
-            start,
-            end,
-            bytes,
-            keyStart,
-            keyBytes,
-          )
+        ? this.#accumulator.appendWithKey(topic, index, bytes, start, end, bytes, from, keyBytes)
         : this.#appender.appendLocated(topic, format, index, bytes, start, end, fields);
     this.#appended(stream, index, code);
     if (keyBytes < 0 && code === undefined && stream.key.exists) stream.keyless.count('missing');
@@ -324,9 +315,10 @@ export class Intake implements EventSink {
       this.#reject(index, code, EVENT_CODES[code].text, stream.cells);
       return true;
     }
-    if (length > stream.maxEventBytes) {
-      const message = `${length} bytes exceed the limit of ${stream.maxEventBytes}`;
-      this.#rejectInvalid(index, 'too_large', length, message, stream.cells);
+    const stored = stream.format?.keepsSent ? Math.max(length, this.#appender.sentBytes) : length;
+    if (stored > stream.maxEventBytes) {
+      const text = `${stored} bytes exceed the limit of ${stream.maxEventBytes}`;
+      this.#rejectInvalid(index, 'too_large', length, text, stream.cells);
       return true;
     }
     const { buckets } = stream;

@@ -46,6 +46,11 @@ export class RecordAppender implements FrameFacts {
     if (this.provenance.resent > 0) this.provenance.countEvents(events);
   }
 
+  /** Bytes of the next event as it was sent, in another format than JSON; 0 = as JSON. */
+  get sentBytes(): number {
+    return this.#sent === undefined ? 0 : this.#sentEnd - this.#sentStart;
+  }
+
   /** See EventSink. */
   sentAs(bytes: Buffer, start: number, end: number): void {
     this.#sent = bytes;

@@ -9,6 +9,9 @@ const VALUE = '[ -+\\--<>-~]{0,255}[!-+\\--<>-~]';
 /** A member of a tracestate, which may be empty, with white space around it. */
 const MEMBER = new RegExp(`^[\\t ]*(?:${NAME}=${VALUE}[\\t ]*)?$`);
 
+/** Maximum number of members, each with a key of its own. */
+const MEMBERS_MAX = 32;
+
 /** Returns whether a text is a valid traceparent without parts of later versions. */
 export function isTraceparent(text: string): boolean {
   return TRACEPARENT.test(text);
@@ -17,5 +20,8 @@ export function isTraceparent(text: string): boolean {
 /** Returns whether a text is a valid tracestate of permitted length. */
 export function isTracestate(text: string): boolean {
   if (text.length > LIMITS.recordHeaders.tracestateBytes) return false;
-  return text.split(',').every((member) => MEMBER.test(member));
+  const members = text.split(',');
+  if (!members.every((member) => MEMBER.test(member))) return false;
+  const keys = members.map((member) => member.trim().split('=', 1)[0]).filter((key) => key !== '');
+  return keys.length <= MEMBERS_MAX && new Set(keys).size === keys.length;
 }

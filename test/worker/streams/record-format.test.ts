@@ -372,6 +372,21 @@ test('every encoding of an event is kept as it was sent', () => {
   }
 });
 
+test('an event is too large as JSON or as sent, whichever is larger', () => {
+  const limits = { eventBytes: 100, eventsPerSecond: undefined, bufferShare: 1 };
+  const record: RecordFormat = { ...PLAIN, value: 'as-sent' };
+  const codesOf = (event: object) => {
+    const streams = setUp({ events: { record, limits } });
+    decodeAtOnce(streams, streams.route, Buffer.from(encode(event)), decodeMsgpack);
+    return streams.take().codes;
+  };
+  // 0.5 takes 4 bytes in JSON and 9 in MessagePack; a text takes less in MessagePack.
+  assert.deepEqual(codesOf({ a: Array(10).fill(0.5) }), []);
+  assert.deepEqual(codesOf({ a: Array(11).fill(0.5) }), ['0 too_large']);
+  assert.deepEqual(codesOf({ a: 'x'.repeat(92) }), []);
+  assert.deepEqual(codesOf({ a: 'x'.repeat(93) }), ['0 too_large']);
+});
+
 test('rejected events between others do not shift what is stored', () => {
   const record: RecordFormat = { ...PLAIN, headers: ['event-id', 'resent'], value: 'as-sent' };
   const streams = setUp({ events: { record } });

@@ -30,13 +30,17 @@ test('a traceparent has a version, ids in lower case that are not zero, and flag
   }
 });
 
-test('a tracestate is a list of members, up to 512 characters', () => {
+const membersOf = (count: number) =>
+  Array.from({ length: count }, (_, index) => `k${index}=1`).join();
+
+test('a tracestate is a list of up to 32 members with different keys, up to 512 characters', () => {
   for (const text of [
     'congo=t61rcWkgMzE',
     'rojo=00f067aa0ba902b7,congo=t61rcWkgMzE',
     'fw529a3039@dt=FfAAA_-*/; ~!',
     ' a=1 ,\tb=2\t,,c=3',
     `a=${'x'.repeat(256)},b=${'y'.repeat(251)}`,
+    membersOf(32),
   ]) {
     assert(isTracestate(text), text);
   }
@@ -55,6 +59,8 @@ test('a tracestate is a list of members, up to 512 characters', () => {
     'a=1\nb=2',
     `a=${'x'.repeat(257)}`,
     `a=${'x'.repeat(256)},b=${'y'.repeat(252)}`,
+    'a=1,b=2, a=3',
+    membersOf(33),
   ]) {
     assert(!isTracestate(text), JSON.stringify(text));
   }

@@ -11,12 +11,13 @@ import type { HttpRequest, HttpResponse } from '../transport/transport.ts';
 const LENGTH = /^\d{1,15}$/;
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 
-/** Returns the fault in a request's framing; undefined = none. */
+/** Returns the fault in a request's framing, or an ambiguous mark; undefined = none. */
 export function framingFault(request: HttpRequest): string | undefined {
   let lengths = 0;
   let length = '';
   let encodings = 0;
   let encoding = '';
+  let marks = 0;
   // Not getHeader: it returns only the first, and '' for both an empty header and none.
   request.forEach((name, value) => {
     if (name === 'content-length') {
@@ -25,8 +26,10 @@ export function framingFault(request: HttpRequest): string | undefined {
     } else if (name === 'transfer-encoding') {
       encodings++;
       encoding = value;
-    }
+    } else if (name === 'forebay-resent') marks++;
   });
+  // Readers of the first one might take a repeat for an original.
+  if (marks > 1) return 'Forebay-Resent is given more than once';
   if (lengths + encodings === 0) return undefined;
   if (lengths + encodings > 1) return 'the length of the body is given more than once';
   if (lengths === 1) return LENGTH.test(length) ? undefined : 'Content-Length must be a number';

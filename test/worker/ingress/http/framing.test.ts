@@ -68,6 +68,19 @@ test('a repeated length is rejected, even an equal one', () => {
   }
 });
 
+test('a repeated Forebay-Resent is rejected, also behind an empty one', () => {
+  for (const values of [
+    ['', '1'],
+    ['1', ''],
+    ['0', '1'],
+    ['1', '1'],
+  ]) {
+    const headers = values.map((value): Header => ['forebay-resent', value]);
+    assert.equal(faultOf(...headers), 'Forebay-Resent is given more than once', values.join());
+    assert.equal(faultOf(headers[0]!, ['content-length', '2']), undefined);
+  }
+});
+
 test('only POST may have a chunked body', () => {
   for (const method of ['get', 'head', 'options', 'put', 'delete']) {
     const request = requestWith([['transfer-encoding', 'chunked']], method);
