@@ -71,6 +71,15 @@ export interface Fault {
 export interface TopicFacts {
   readonly topic: string;
   readonly maxMessageBytes: number;
+  readonly timestamps: TimestampBounds;
+}
+
+/** Timestamps that a topic accepts, around the time at the broker, ms; undefined = any. */
+export interface TimestampBounds {
+  /** `message.timestamp.before.max.ms` */
+  readonly beforeMs?: number | undefined;
+  /** `message.timestamp.after.max.ms` */
+  readonly afterMs?: number | undefined;
 }
 
 /** The instance's answer to /readyz. */

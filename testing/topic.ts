@@ -1,7 +1,7 @@
 /** Reads a topic back from given offsets to its current end, completely or with an error. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import '../src/kafka/request-queue.ts';
-import { type ITopicConfig, Kafka, type KafkaMessage, logLevel } from 'kafkajs';
+import { ConfigResourceTypes, type ITopicConfig, Kafka, type KafkaMessage, logLevel } from 'kafkajs';
 import { fetchBounds } from '../src/cli/listen/positions.ts';
 import { type Positions, TopicReader } from '../src/cli/listen/reader.ts';
 import { bootstrapOptions } from '../src/kafka/broker-address.ts';
@@ -165,6 +165,33 @@ export async function addPartitions({ brokers, topic }: TopicPlace, count: numbe
   try {
     await admin.connect();
     await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Sets a property of the topic, and waits until the broker applies it. */
+export async function setTopicConfig(
+  { brokers, topic }: TopicPlace,
+  name: string,
+  value: string,
+): Promise<void> {
+  const admin = testKafka(brokers).admin();
+  const resource = { type: ConfigResourceTypes.TOPIC, name: topic };
+  try {
+    await admin.connect();
+    const configEntries = [{ name, value }];
+    await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] });
+    await until(
+      async () => {
+        const { resources } = await admin.describeConfigs({
+          includeSynonyms: false,
+          resources: [{ ...resource, configNames: [name] }],
+        });
+        return resources[0]?.configEntries[0]?.configValue === value;
+      },
+      { everyMs: 50, what: `${name}=${value}` },
+    );
   } finally {
     await admin.disconnect();
   }

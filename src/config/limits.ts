@@ -111,6 +111,8 @@ export const LIMITS = {
     timePastMs: 432_000_000,
     timeFutureMs: 300_000,
   },
+  /** Distance of event times from the bounds of their topic, which apply when a broker appends. */
+  timestampMarginMs: 120_000,
   /** Headers of a record. */
   recordHeaders: {
     /** All of them; those of a sender that do not fit are omitted. */

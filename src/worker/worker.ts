@@ -266,6 +266,7 @@ class Worker {
         for (const topic of this.#buffer.topics) {
           if (message.facts.topic === topic.name) {
             topic.maxMessageBytes = message.facts.maxMessageBytes;
+            topic.timestamps = message.facts.timestamps;
           }
         }
         this.#producer.health.authenticated();

@@ -20,6 +20,7 @@ import { type Gateway, startGateway } from '../../testing/gateway.ts';
 import { uniqueTopic } from '../../testing/kafka.ts';
 import { metricsAtRest } from '../../testing/stage.ts';
 import { missingTool } from '../../testing/tools.ts';
+import { setTopicConfig } from '../../testing/topic.ts';
 import { type ReadRecord, readWithHeaders } from '../support/headers.ts';
 
 const run = promisify(execFile);
@@ -122,13 +123,12 @@ async function byJava(topic: string): Promise<Fields[]> {
 /** Gateway with the streams `events` (JSON) and `sent` (as sent). @param topic of both, with suffixes */
 async function start(codec: CodecName | 'none', topic: string): Promise<Gateway> {
   const path = join(folder, `${codec}.yaml`);
-  const stream = (name: string, rest: string, config = '') =>
-    `  ${name}: { topic: ${topic}.${name}, create: { partitions: 3, replication: 1${config} }, ${rest} }\n`;
+  const stream = (name: string, rest: string) =>
+    `  ${name}: { topic: ${topic}.${name}, create: { partitions: 3, replication: 1 }, ${rest} }\n`;
   const common = `headers: [${NAMES}], key: { field: user }, time: { field: at, pastMs: 86400000 }`;
-  const bounded = ', config: { message.timestamp.before.max.ms: 3600000 }';
   writeFileSync(
     path,
-    `version: 1\nstreams:\n${stream('events', common)}${stream('sent', `${common}, value: as-sent`)}${stream('bounded', common, bounded)}`,
+    `version: 1\nstreams:\n${stream('events', common)}${stream('sent', `${common}, value: as-sent`)}${stream('bounded', common)}`,
   );
   const env = { FOREBAY_STREAMS_FILE: path, KAFKA_COMPRESSION: codec };
   return startGateway({ brokers: cluster.brokers, topic: uniqueTopic(), env });
@@ -211,6 +211,9 @@ for (const codec of ['none', ...CODECS] as const) {
     const topic = uniqueTopic();
     const gateway = await start(codec, topic);
     t.after(() => gateway.stop());
+    // The gateway has read the topic's configuration before.
+    const place = { brokers: cluster.brokers, topic: `${topic}.bounded` };
+    await setTopicConfig(place, 'message.timestamp.before.max.ms', String(HOUR_MS));
     const now = Date.now();
     const events = eventsOf(0, now).map((event, index) =>
       index % 10 === 3 ? { ...event, at: now - 2 * HOUR_MS } : event,
@@ -223,7 +226,7 @@ for (const codec of ['none', ...CODECS] as const) {
       errors.map(({ code, events: of }) => [code, of]),
       [['rejected_by_kafka', rejected.map((index) => [index, index])]],
     );
-    const records = await readWithHeaders({ brokers: cluster.brokers, topic: `${topic}.bounded` });
+    const records = await readWithHeaders(place);
     assert.deepEqual(
       new Map(records.map(({ headers, timestamp }) => [new Map(headers).get('fb-id'), timestamp])),
       new Map(events.filter((_, index) => !rejected.includes(index)).map(({ id, at }) => [id, at])),

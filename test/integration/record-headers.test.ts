@@ -8,12 +8,14 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { encode } from '@msgpack/msgpack';
+import { LIMITS } from '../../src/config/limits.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { type Gateway, startGateway } from '../../testing/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
 import { KeyFile } from '../../testing/key-file.ts';
 import { metricsAtRest } from '../../testing/stage.ts';
 import { missingTool } from '../../testing/tools.ts';
+import { setTopicConfig } from '../../testing/topic.ts';
 import { until } from '../../testing/wait.ts';
 import { logged, untilLogged } from '../../testing/watch.ts';
 import { type ReadRecord, readWithHeaders } from '../support/headers.ts';
@@ -26,6 +28,8 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 /** 192.0.2.0/24 is reserved for documentation. */
 const FORGED = '192.0.2.77';
 const HOUR_MS = 3_600_000;
+const BEFORE_MAX = 'message.timestamp.before.max.ms';
+const AFTER_MAX = 'message.timestamp.after.max.ms';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-headers-'));
 const path = join(folder, 'streams.yaml');
@@ -46,7 +50,8 @@ ${declared('none', 'key: { field: user }, match: [none]')}
 ${declared('mild', 'headers: [received, resent, traceparent, request-id, stream, transport, instance], match: [mild]')}
 ${declared('marks', 'headers: [event-id, resent], schema: { file: any.json }, match: [marks]')}
 ${declared('sent', 'headers: [event-id], value: as-sent')}
-${declared('timed', 'time: { field: at, pastMs: 86400000 }', ', config: { message.timestamp.before.max.ms: 3600000 }')}
+${declared('timed', 'time: { field: at, pastMs: 86400000 }')}
+${declared('limited', 'time: { field: at, pastMs: 86400000, futureMs: 86400000 }', `, config: { ${BEFORE_MAX}: ${HOUR_MS}, ${AFTER_MAX}: ${HOUR_MS} }`)}
 `;
 
 let gateway: Gateway;
@@ -482,7 +487,28 @@ test('MessagePack is stored as sent, next to JSON, with its content type', async
   );
 });
 
+test('a time that the topic would reject is out of bounds, with two minutes to spare', async () => {
+  const now = Date.now();
+  const spare = LIMITS.timestampMarginMs;
+  const own = [now, now - HOUR_MS + spare + 5_000, now + HOUR_MS - spare];
+  const others = [now - HOUR_MS + spare - 1, now - 2 * HOUR_MS, now + HOUR_MS - spare + 60_000];
+  const client = await openSocket('limited');
+  const events = [...own, ...others].map((at) => `{"at":${at}}`);
+  assert.deepEqual(await client.exchange(`[${events.join()}]`), []);
+  await client.close();
+  const records = await newRecords('limited');
+  assert.equal(records.length, events.length);
+  for (const [index, { timestamp, headers }] of records.entries()) {
+    const isOwn = index < own.length;
+    assert.deepEqual(headers, isOwn ? [] : [['fb-time', 'arrival']]);
+    if (isOwn) assert.equal(timestamp, own[index]);
+    else assert(Math.abs(timestamp - now) < 60_000, String(timestamp));
+  }
+});
+
 test('Kafka rejects a timestamp: its event alone is rejected, all others keep their times', async () => {
+  // The gateway has read the topic's configuration before.
+  await setTopicConfig({ brokers, topic: topicOf('timed') }, BEFORE_MAX, String(HOUR_MS));
   const now = Date.now();
   // The topic accepts an hour, the stream a day.
   const times = [now, now - 2 * HOUR_MS, now - 1_000, now - 3 * HOUR_MS, now + 60_000, now - 2_000];

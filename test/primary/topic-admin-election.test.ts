@@ -11,7 +11,11 @@ function setUp() {
   return { asked, admins };
 }
 
-const facts = (topic: string, maxMessageBytes = 1_000) => ({ topic, maxMessageBytes });
+const facts = (topic: string, maxMessageBytes = 1_000) => ({
+  topic,
+  maxMessageBytes,
+  timestamps: {},
+});
 
 test('the first worker administers the topics, alone', () => {
   const { asked, admins } = setUp();

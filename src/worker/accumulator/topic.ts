@@ -1,4 +1,5 @@
 import { LIMITS } from '../../config/limits.ts';
+import type { TimestampBounds } from '../../ipc.ts';
 import { Lane } from '../producer/lane.ts';
 import type { RecordBatch, TopicPartition } from './batch.ts';
 import type { BudgetShare } from './budget-share.ts';
@@ -27,6 +28,8 @@ export class Topic {
   state: TopicState = 'unknown';
   /** The topic's `max.message.bytes`: brokers reject longer batches. */
   maxMessageBytes: number = LIMITS.maxMessageBytesDefault;
+  /** Brokers reject batches with other timestamps. */
+  timestamps: TimestampBounds = {};
   /** Indexed by partition number. */
   readonly partitions: Partition[] = [];
   /** Partition of events without a key until its batch is closed or full. */
@@ -88,11 +91,12 @@ export class Topic {
   }
 
   /**
-   * The topic was deleted and created again. Until its `max.message.bytes` is read, brokers decide
-   * which records are too large, since that rejection is final.
+   * The topic was deleted and created again. Until its configuration is read, brokers decide which
+   * records they reject, since that is final.
    */
   recreated(): void {
     this.maxMessageBytes = Math.max(this.maxMessageBytes, LIMITS.maxMessageBytesDefault);
+    this.timestamps = {};
   }
 }
 

@@ -1,7 +1,7 @@
 import kafkajs, { type Admin, type KafkaConfig } from 'kafkajs';
 import { backoffMs } from '../../common/backoff.ts';
 import { LIMITS } from '../../config/limits.ts';
-import type { TopicFacts } from '../../ipc.ts';
+import type { TimestampBounds, TopicFacts } from '../../ipc.ts';
 import type { Logger } from '../../logging/logger.ts';
 import type { TopicCreation } from '../../streams/stream-file.ts';
 import { differencesOf, type TopicProperties } from '../../streams/topic-creation.ts';
@@ -121,7 +121,7 @@ async function readFacts(admin: Admin, options: TopicAdminOptions): Promise<Topi
       { topic },
       'not authorized to read the topic configuration, assuming the default max.message.bytes',
     );
-    return { topic, maxMessageBytes: LIMITS.maxMessageBytesDefault };
+    return { topic, maxMessageBytes: LIMITS.maxMessageBytesDefault, timestamps: {} };
   }
   if (values.get('min.insync.replicas') === '1') {
     log.warn({ topic }, 'min.insync.replicas is 1, acknowledged events may be on one disk only');
@@ -133,6 +133,21 @@ async function readFacts(admin: Admin, options: TopicAdminOptions): Promise<Topi
   return {
     topic,
     maxMessageBytes: maxMessageBytes > 0 ? maxMessageBytes : LIMITS.maxMessageBytesDefault,
+    timestamps: timestampBounds(values),
+  };
+}
+
+/** Returns the bounds of a topic; brokers before Kafka 3.6 have one for both directions. */
+function timestampBounds(values: ReadonlyMap<string, string>): TimestampBounds {
+  // The broker ignores the timestamps of records.
+  if (values.get('message.timestamp.type') === 'LogAppendTime') return {};
+  const boundOf = (name: string) => {
+    const text = values.get(name) ?? values.get('message.timestamp.difference.max.ms');
+    return text === undefined ? undefined : Number(text);
+  };
+  return {
+    beforeMs: boundOf('message.timestamp.before.max.ms'),
+    afterMs: boundOf('message.timestamp.after.max.ms'),
   };
 }
 

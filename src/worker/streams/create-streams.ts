@@ -80,7 +80,7 @@ export function createStreams(
     if (before?.topic === topic && mixed === mixes && isSame(before.spec, spec)) return before;
     const hasNoSchema = areDeclared && spec.schema === undefined;
     const keyNames = spec.key.map((path) => path.join('.')).join(', ');
-    const format = formatOf(spec, instance ?? hostname(), mixes);
+    const format = formatOf(spec, topic, instance ?? hostname(), mixes);
     const streamName = areDeclared ? spec.name : undefined;
     return new Stream(spec, {
       topic,
@@ -168,13 +168,18 @@ function isMixed(streams: readonly StreamSpec[], topic: string): boolean {
 }
 
 /** Returns the format of the records of a stream; undefined = plain records. */
-function formatOf(spec: StreamSpec, instance: string, isMixed: boolean): RecordFormat | undefined {
+function formatOf(
+  spec: StreamSpec,
+  topic: Topic,
+  instance: string,
+  isMixed: boolean,
+): RecordFormat | undefined {
   const { record, schema, name } = spec;
   if (record.headers.length === 0 && record.time === undefined && !isMixed) return undefined;
   const facts: Facts = { stream: name, instance: headerText(instance) };
   const hasSchema = schema !== undefined && record.headers.includes('schema');
   const ofStream = hasSchema ? { ...facts, schema: schemaName(schema) } : facts;
-  return new RecordFormat(record, ofStream, isMixed);
+  return new RecordFormat(record, topic, ofStream, isMixed);
 }
 
 /** Returns the `$id` of a schema, or the name of its file, with the start of its SHA-256. */

@@ -1,4 +1,6 @@
+import { LIMITS } from '../../config/limits.ts';
 import type { EventTimeFormat } from '../../streams/stream-file.ts';
+import type { Topic } from '../accumulator/topic.ts';
 
 /** Milliseconds of a unit, as a fraction: a decimal factor below 1 would be inexact. */
 const UNIT_MS = { s: [1000, 1], ms: [1, 1], us: [1, 1000], ns: [1, 1_000_000] } as const;
@@ -10,9 +12,12 @@ const DAY_MS = 86_400_000;
 /** The time of an event as the timestamp of its record. */
 export class EventTime {
   readonly #format: EventTimeFormat;
+  readonly #topic: Pick<Topic, 'timestamps'>;
 
-  constructor(format: EventTimeFormat) {
+  /** @param topic of the records: times that it does not accept are out of bounds as well */
+  constructor(format: EventTimeFormat, topic: Pick<Topic, 'timestamps'>) {
     this.#format = format;
+    this.#topic = topic;
   }
 
   /** The field is a text. */
@@ -27,11 +32,18 @@ export class EventTime {
    */
   of(value: unknown, arrivalTime: number): number | undefined {
     const { unit, pastMs, futureMs } = this.#format;
+    const { beforeMs, afterMs } = this.#topic.timestamps;
     const time = unit === 'iso' ? isoTime(value) : numericTime(value, UNIT_MS[unit]);
     if (time === undefined) return undefined;
-    const isNear = time >= arrivalTime - pastMs && time <= arrivalTime + futureMs;
-    return isNear && time >= 0 ? time : undefined;
+    const isTooOld = arrivalTime - time > Math.min(pastMs, within(beforeMs));
+    const isTooNew = time - arrivalTime > Math.min(futureMs, within(afterMs));
+    return isTooOld || isTooNew || time < 0 ? undefined : time;
   }
+}
+
+/** Returns a bound of the topic, minus the time that a record may wait and clocks may differ. */
+function within(boundMs: number | undefined): number {
+  return Math.max(0, (boundMs ?? Number.POSITIVE_INFINITY) - LIMITS.timestampMarginMs);
 }
 
 function isoTime(value: unknown): number | undefined {

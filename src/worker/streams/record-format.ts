@@ -2,6 +2,7 @@ import type { JsonObject } from '../../common/json-object.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { RecordFormat as RecordFormatSpec } from '../../streams/stream-file.ts';
 import type { EncodedHeaders } from '../accumulator/records.ts';
+import type { Topic } from '../accumulator/topic.ts';
 import { EventField } from '../decoder/event-field.ts';
 import type { LocatedFields, RecordFields } from '../decoder/json/fast-profile.ts';
 import { EventTime } from './event-time.ts';
@@ -43,10 +44,16 @@ export class RecordFormat {
   readonly statesContentType: boolean;
 
   /**
+   * @param topic of the records
    * @param ofStream headers that are the same for all events
    * @param statesContentType see {@link statesContentType}
    */
-  constructor(spec: RecordFormatSpec, ofStream: Facts, statesContentType: boolean) {
+  constructor(
+    spec: RecordFormatSpec,
+    topic: Pick<Topic, 'timestamps'>,
+    ofStream: Facts,
+    statesContentType: boolean,
+  ) {
     const { headers, idField, traceField, time, ip, value } = spec;
     const fieldOf = (path: readonly string[] | undefined) => path && new EventField(path.join('.'));
     this.#encoder = new HeaderEncoder(headers, ofStream, ip);
@@ -54,7 +61,7 @@ export class RecordFormat {
     this.#id = headers.includes('event-id') ? fieldOf(idField) : undefined;
     this.#trace = headers.includes('traceparent') ? fieldOf(traceField) : undefined;
     this.#timeField = fieldOf(time?.field);
-    this.#time = time && new EventTime(time);
+    this.#time = time && new EventTime(time, topic);
     this.statesContentType = statesContentType;
     this.keepsSent = value === 'as-sent';
   }

@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { LIMITS } from '../../../src/config/limits.ts';
 import { type EventTimeFormat, TIME_UNITS } from '../../../src/streams/stream-file.ts';
+import type { TimestampBounds } from '../../../src/ipc.ts';
 import { EventTime } from '../../../src/worker/streams/event-time.ts';
 
 const ARRIVAL = Date.UTC(2026, 0, 31, 12);
 const DAY_MS = 86_400_000;
 const [PAST_MS, FUTURE_MS] = [5 * DAY_MS, 300_000];
 
-function timeOf(unit: EventTimeFormat['unit'], value: unknown, arrival = ARRIVAL) {
+function timeOf(
+  unit: EventTimeFormat['unit'],
+  value: unknown,
+  arrival = ARRIVAL,
+  timestamps: TimestampBounds = {},
+) {
   const format = { field: ['at'], unit, pastMs: PAST_MS, futureMs: FUTURE_MS };
-  return new EventTime(format).of(value, arrival);
+  return new EventTime(format, { timestamps }).of(value, arrival);
 }
 
 test('each unit yields the exact millisecond, also where doubles are coarse', () => {
@@ -125,4 +132,17 @@ test('dates and times that do not exist are no times', () => {
   for (const month of ['00', '13']) {
     assert.equal(timeOf('iso', `2026-${month}-01T00:00:00Z`), undefined, month);
   }
+});
+
+test('the bounds of the topic apply as well, with a margin', () => {
+  const margin = LIMITS.timestampMarginMs;
+  const bounds = { beforeMs: 3_600_000, afterMs: margin + 1_000 };
+  const accepts = (distance: number, timestamps: TimestampBounds) =>
+    timeOf('ms', ARRIVAL + distance, ARRIVAL, timestamps) !== undefined;
+  assert(accepts(-3_600_000 + margin, bounds) && accepts(1_000, bounds));
+  assert(!accepts(-3_600_000 + margin - 1, bounds) && !accepts(1_001, bounds));
+  // Long.MAX_VALUE of Kafka, and topics that accept less than the margin.
+  assert(accepts(-PAST_MS, { beforeMs: 2 ** 63 }) && accepts(FUTURE_MS, { afterMs: 2 ** 63 }));
+  assert(accepts(0, { beforeMs: 0, afterMs: 0 }));
+  assert(!accepts(-1, { beforeMs: 1 }) && !accepts(1, { afterMs: 1 }));
 });
