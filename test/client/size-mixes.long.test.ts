@@ -169,7 +169,8 @@ function check(mix: Mix, { attempts, stored, told, problem, spent, lost }: Outco
   const long = ids.filter((id) => !isShort(sizes[id]!, limit));
   assert.deepEqual([...new Set(stored)], short, `in order: ${text}`);
   assert.deepEqual(told, short, `each told once: ${text}`);
-  const bound = 20 + 2 * short.length + 6 * long.length;
+  // Possible repeats and other events never share a request.
+  const bound = 20 + 3 * short.length + 6 * long.length;
   assert(spent <= bound, `${spent} attempts, not ${bound}: ${text}`);
   if (long.length === 0) return;
   assert(lost > 0, 'the network lost some');
@@ -178,7 +179,7 @@ function check(mix: Mix, { attempts, stored, told, problem, spent, lost }: Outco
     const alone = attempts.filter((attempt) => attempt.ids.length === 1 && attempt.ids[0] === id);
     const late = alone.filter(({ ms }) => ms > alone[0]!.ms + 600_000);
     assert(alone.length > 3, `event ${id} is tried again: ${text}`);
-    assert(late.length <= 4, `event ${id} is tried ${late.length} times after 10 min: ${text}`);
+    assert(late.length <= 6, `event ${id} is tried ${late.length} times after 10 min: ${text}`);
   }
 }
 

@@ -153,7 +153,8 @@ function eventsOf(frame: number, now: number): Sent[] {
 async function sendAll(gateway: Gateway, stream: string, now: number): Promise<Sent[]> {
   const client = new FrameClient();
   await client.connect(`${gateway.wsUrl}/${stream}?resent=${EVENTS}`, {
-    'User-Agent': 'agent ü/1',
+    // Node.js writes the characters of a header as Latin-1.
+    'User-Agent': Buffer.from('agent ü/1').toString('latin1'),
   });
   const all: Sent[] = [];
   try {
