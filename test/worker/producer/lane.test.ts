@@ -252,6 +252,43 @@ test('INVALID_TIMESTAMP restamps and seals again, with the same sequence and no 
   assert.deepEqual(valuesOf(rig.lane.head!), ['a', 'b']);
 });
 
+test('INVALID_TIMESTAMP and times of events: known fate, split until rejected alone', () => {
+  const rig = new Rig({ sequence: 6 });
+  const batch = rig.start('a', 'b');
+  batch.hasEventTimes = true;
+  const { firstTimestamp } = headerOf(rig.send());
+  assert.deepEqual(rig.settleCode(32), { do: 'split', batch, class: 'poison' });
+  rig.halve(batch);
+  const code = 'rejected_by_kafka';
+  assert.deepEqual(rig.attempt(32), { do: 'reject', batch, class: 'poison', code });
+  assert(rig.lane.advance());
+  assert.deepEqual(headerOf(rig.send()), {
+    producerId: PRODUCER_ID,
+    epoch: 0,
+    sequence: 6,
+    records: 1,
+    firstTimestamp,
+  });
+  const rest = rig.lane.head;
+  assert.deepEqual(rig.settleCode(32), { do: 'reject', batch: rest, class: 'poison', code });
+});
+
+test('INVALID_TIMESTAMP and times of events: unknown fate, the whole batch is given up', () => {
+  const rig = new Rig();
+  const batch = rig.start('a', 'b');
+  batch.hasEventTimes = true;
+  rig.attempt(7);
+  assert.deepEqual(rig.attempt(32), {
+    do: 'giveUp',
+    batch,
+    class: 'timestamp',
+    reset: 'epoch',
+  });
+  rig.start('c');
+  const { epoch, sequence } = headerOf(rig.send());
+  assert.deepEqual([epoch, sequence], [1, 0]);
+});
+
 test('rejected by policy: retried slowly, and its fate stays known', () => {
   for (const code of BY_POLICY) {
     const rig = new Rig();
