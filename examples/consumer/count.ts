@@ -14,7 +14,7 @@ await consumer.connect();
 await consumer.subscribe({ topics: [topic], fromBeginning: true });
 await consumer.run({
   eachMessage: async ({ message }) => {
-    if (events.isFirst(message.headers)) counts.unique++;
+    if (events.isFirst(message)) counts.unique++;
     else counts.repeats++;
   },
 });

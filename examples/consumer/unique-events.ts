@@ -3,7 +3,7 @@
  * in memory, in two bounded windows. So it suits results that live as long as the process, such as
  * live counters; durable results need positions and ids in one transaction.
  */
-import type { IHeaders } from 'kafkajs';
+import type { IHeaders, KafkaMessage } from 'kafkajs';
 
 export interface Windows {
   /** Maximum time that clients keep an event before they send it again, ms. */
@@ -24,12 +24,13 @@ export class UniqueEvents {
   }
 
   /** Whether the record is the first copy of its event; remembers its id. */
-  isFirst(headers: IHeaders | undefined): boolean {
+  isFirst({ headers, timestamp }: Pick<KafkaMessage, 'headers' | 'timestamp'>): boolean {
     const id = textOf(headers, 'fb-id');
     if (id === undefined) return true;
     const isMarked = textOf(headers, 'fb-resent') !== undefined;
     if ((isMarked ? this.#ids : this.#marked).has(id)) return false;
-    const received = Number(textOf(headers, 'fb-received'));
+    // `fb-received` may have been added to the stream later than `fb-id`.
+    const received = Number(textOf(headers, 'fb-received') ?? timestamp);
     this.#ids.add(id, received);
     if (isMarked) this.#marked.add(id, received);
     return true;
