@@ -30,6 +30,9 @@ const FRAMES = 20;
 const EVENTS = 50;
 const HOUR_MS = 3_600_000;
 const READER = resolve('test/support/ReadTopic.java');
+/** Reason why kcat does not read the topics; false = it does. */
+const withoutKcat = missingTool('kcat');
+const AGENT = 'agent ü/1';
 const NAMES = 'received, event-id, resent, traceparent, request-id, stream, transport, user-agent';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-readers-'));
@@ -153,8 +156,8 @@ function eventsOf(frame: number, now: number): Sent[] {
 async function sendAll(gateway: Gateway, stream: string, now: number): Promise<Sent[]> {
   const client = new FrameClient();
   await client.connect(`${gateway.wsUrl}/${stream}?resent=${EVENTS}`, {
-    // Node.js writes the characters of a header as Latin-1.
-    'User-Agent': Buffer.from('agent ü/1').toString('latin1'),
+    // The WebSocket client writes headers as Latin-1.
+    'User-Agent': Buffer.from(AGENT).toString('latin1'),
   });
   const all: Sent[] = [];
   try {
@@ -194,12 +197,12 @@ for (const codec of ['none', ...CODECS] as const) {
           stream === 'sent' ? Buffer.from(encode(event)) : Buffer.from(JSON.stringify(event));
         assert.deepEqual([value, timestamp, key?.toString()], [sent, event.at, event.user]);
         assert.equal(of.get('fb-resent'), event.id.startsWith('0-') ? '1' : undefined);
-        assert.equal(of.get('fb-user-agent'), 'agent ü/1');
+        assert.equal(of.get('fb-user-agent'), AGENT);
         assert.equal(of.get('content-type'), stream === 'sent' ? 'application/msgpack' : undefined);
       }
       const expected = sorted(records.map(fieldsOf));
-      if (missingTool('kcat') === false)
-        assert.deepEqual(sorted(await byKcat(place.topic)), expected);
+      if (withoutKcat) t.diagnostic(`not read by kcat: ${withoutKcat}`);
+      else assert.deepEqual(sorted(await byKcat(place.topic)), expected, 'kcat');
       assert.deepEqual(sorted(await byJava(place.topic)), expected, 'Java');
     }
     const metrics = await metricsAtRest(gateway);

@@ -10,7 +10,7 @@ import { gzipSync } from 'node:zlib';
 import { encode } from '@msgpack/msgpack';
 import { LIMITS } from '../../src/config/limits.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
-import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { type Gateway, startGateway, TRANSPORT } from '../../testing/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
 import { KeyFile } from '../../testing/key-file.ts';
 import { metricsAtRest } from '../../testing/stage.ts';
@@ -259,12 +259,12 @@ test('no personal data reaches a record unless the stream asks for it', async ()
 
 test('hostile header values are cleaned, cut or omitted, and nothing crashes', async () => {
   const raw = new RawHttp(gateway.port);
-  const ask = async (lines: readonly string[]) => {
+  const ask = async (lines: readonly string[], connection = raw) => {
     const { Authorization } = keys.bearer('shop');
     const head = ['POST /events/all HTTP/1.1', 'Host: a', `Authorization: ${Authorization}`];
     const text = [...head, 'Content-Length: 2', ...lines, '', '{}'].join('\r\n');
-    raw.write(Buffer.from(text, 'latin1'));
-    const { status } = await raw.answer();
+    connection.write(Buffer.from(text, 'latin1'));
+    const { status } = await connection.answer();
     return status;
   };
   const headerOf = async (lines: readonly string[], name: string) => {
@@ -285,28 +285,19 @@ test('hostile header values are cleaned, cut or omitted, and nothing crashes', a
   assert.match((await headerOf(['X-Request-Id: forged'], 'fb-request'))!, UUID);
   assert.equal(await headerOf([`X-Forwarded-For: ${FORGED}`], 'fb-ip'), '127.0.0.0/24');
   raw.destroy();
-  for (const [line, statuses] of [
-    ['User-Agent: a\x01b', [200, 400]],
-    ['User-Agent: a\x7fb', [200, 400]],
-    ['User-Agent: a\x00b', [400]],
-    [`X-Request-Id: ${'x'.repeat(100_000)}`, [431]],
+  for (const [line, status] of [
+    ['User-Agent: a\x01b', 400],
+    ['User-Agent: a\x00b', 400],
+    // Of the two parsers, only that of Node.js rejects DEL.
+    ['User-Agent: a\x7fb', TRANSPORT === 'node' ? 400 : 200],
+    [`X-Request-Id: ${'x'.repeat(20 * 1024)}`, 431],
   ] as const) {
     const other = new RawHttp(gateway.port);
-    other.request(
-      'POST /events/all',
-      { ...keys.bearer('shop'), [line.split(': ')[0]!]: line.split(': ')[1]! },
-      '{}',
-    );
-    await until(() => other.closed || other.statuses.length > 0, { what: 'an answer or the end' });
-    const [status] = other.statuses;
-    assert(
-      status === undefined || (statuses as readonly number[]).includes(status),
-      `${line.slice(0, 20)}: ${status}`,
-    );
+    assert.equal(await ask([line], other), status, line.slice(0, 20));
     other.destroy();
-  }
-  for (const { headers } of await newRecords('all')) {
-    assert.doesNotMatch(new Map(headers).get('fb-user-agent') ?? '', /\p{Cc}/u);
+    const records = await newRecords('all');
+    const agents = records.map(({ headers }) => new Map(headers).get('fb-user-agent'));
+    assert.deepEqual(agents, status === 200 ? ['a b'] : [], line.slice(0, 20));
   }
   assert.equal((await post('all', '{}')).status, 200);
   assert.equal((await newRecords('all')).length, 1);

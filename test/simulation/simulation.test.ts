@@ -5,14 +5,24 @@ import { runHistory } from './history.ts';
 import { runParallel } from './many.ts';
 import { MUTANTS } from './mutants.ts';
 import { mutated } from './mutate.ts';
+import type { Occurrence } from './report.ts';
 
 /** seeds.long.test.ts runs more. */
 const SEEDS = 200;
+/** Occurrences that the rule of marked repeats is about. */
+const OF_REPEATS: readonly Occurrence[] = [
+  'repeat posted',
+  'marked repeat',
+  'original and marked repeat',
+  'original after its marked repeat',
+];
 
 test('under all faults nothing is lost, duplicated or reordered, and everything settles', async () => {
-  const { failures, seeds } = await runParallel(1, SEEDS);
+  const { failures, counts, seeds } = await runParallel(1, SEEDS);
   assert.deepEqual(failures, [], 'make simulate SEED=… replays one with its trace');
   assert.equal(seeds, SEEDS);
+  const never = OF_REPEATS.filter((what) => counts[what] === undefined);
+  assert.deepEqual(never, [], 'repeats have occurred in each way');
 });
 
 test('a seed determines its history', async () => {

@@ -178,7 +178,7 @@ test('the longest headers fit into 2 KiB; those of a sender that do not are omit
   }
 });
 
-test('headers of a sender are encoded once per stream, and belong to it', () => {
+test('each record has the headers of its sender and stream, in any order of both', () => {
   const clicks = new HeaderEncoder(
     ['received', 'identity', 'stream'],
     { stream: 'clicks' },
