@@ -57,7 +57,8 @@ function streamFile(): string {
     `${STREAM}: { topic: ${clicks}, create: {}, schema: { file: schema.json } }`,
     `default: { topic: ${others}, create: {} }`,
   ];
-  writeFileSync(path, `version: 1\nstreams:\n  ${streams.join('\n  ')}\n`);
+  const defaults = 'defaults: { headers: [request-id] }';
+  writeFileSync(path, `version: 1\n${defaults}\nstreams:\n  ${streams.join('\n  ')}\n`);
   return path;
 }
 
@@ -151,6 +152,10 @@ async function ask(named: NamedOperation, asked: Asked = {}): Promise<Answer> {
     text: await response.text(),
   };
   assertDocumented(named, answer);
+  if (named === POST || named === POST_STREAM) {
+    const isNamed = answer.header('x-request-id') !== null;
+    assert.equal(isNamed, gateway !== stage.gateway, `${named.name} ${status}: its id`);
+  }
   return answer;
 }
 
@@ -311,7 +316,9 @@ test('?records=1: as documented, with and without a stream file; another value i
     const [{ partition, timestamp, ...record }] = records;
     assert.equal(records.length, 1);
     const named = stream === undefined ? {} : { stream };
-    assert.deepEqual(record, { event: 0, ...named, key: 'till-7', headers: {} });
+    const id = answer.header('x-request-id');
+    const headers = id === null ? {} : { 'fb-request': id };
+    assert.deepEqual(record, { event: 0, ...named, key: 'till-7', headers });
     const wrong = await ask(posted, { query: '?records=yes', headers: JSON_TYPE, body: GOOD });
     assert.equal(wrong.status, 400);
   }

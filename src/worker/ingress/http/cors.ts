@@ -10,9 +10,10 @@ const NO_HEADERS: Headers = {};
 const VARY_ORIGIN: Headers = { Vary: 'Origin' };
 
 /**
- * Allows the page of a permitted origin ('' = none) to read a response, its Retry-After and its id. Origins
- * listed by name may send with credentials: `sendBeacon` always does, and its browser requires this
- * header for a JSON Blob. With `*`, any page could act as the user of a proxy that accepts cookies.
+ * Allows the page of a permitted origin ('' = none) to read a response, its Retry-After and its id.
+ * Origins listed by name may send with credentials: `sendBeacon` always does, and its browser
+ * requires this header for a JSON Blob. With `*`, any page could act as the user of a proxy that
+ * accepts cookies.
  */
 export function corsHeaders(origin: string, trust: Trust): Headers {
   if (origin === '') return NO_HEADERS;
@@ -30,8 +31,7 @@ const REQUEST_HEADERS = 'Authorization, Content-Encoding, Content-Type, Forebay-
 /**
  * Headers that tracing libraries add to each request of a page: W3C Trace Context and Baggage,
  * Sentry, Datadog, Zipkin, New Relic, Jaeger, Elastic, Application Insights, AWS, Google Cloud, and
- * request ids. The gateway ignores them; without permission, the browser would not send the
- * request.
+ * request ids. Records can state some; without permission, the browser would not send the request.
  */
 const TRACING = new RegExp(
   '^(?:traceparent|tracestate|baggage|sentry-trace|b3|newrelic|uber-trace-id|' +
