@@ -88,14 +88,17 @@ export async function post(
 /** Time from taking a snapshot to the start of its age. */
 const SNAPSHOT_WAY_MS = 100;
 
-/** Returns metrics from snapshots taken after the call. */
+const SNAPSHOT_AGE = 'forebay_worker_snapshot_age_seconds{';
+
+/** Returns metrics from snapshots of all workers taken after the call. */
 export async function freshMetrics(gateway: Gateway): Promise<Metrics> {
   const since = performance.now() + SNAPSHOT_WAY_MS;
   return until(
     async () => {
       const metrics = await gateway.metrics();
-      const ageMs = 1000 * metrics.value('forebay_worker_snapshot_age_seconds', { worker: '1' });
-      return performance.now() - ageMs > since ? metrics : undefined;
+      const ages = [...metrics.series].filter(([name]) => name.startsWith(SNAPSHOT_AGE));
+      const oldestMs = 1000 * Math.max(...ages.map(([, seconds]) => seconds));
+      return performance.now() - oldestMs > since ? metrics : undefined;
     },
     { everyMs: 50, what: 'a fresh snapshot' },
   );
