@@ -1,7 +1,7 @@
 /** Reads a topic back from given offsets to its current end, completely or with an error. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import '../src/kafka/request-queue.ts';
-import { ConfigResourceTypes, type ITopicConfig, Kafka, type KafkaMessage, logLevel } from 'kafkajs';
+import kafkajs, { type ITopicConfig, Kafka, type KafkaMessage, logLevel } from 'kafkajs';
 import { fetchBounds } from '../src/cli/listen/positions.ts';
 import { type Positions, TopicReader } from '../src/cli/listen/reader.ts';
 import { bootstrapOptions } from '../src/kafka/broker-address.ts';
@@ -177,7 +177,7 @@ export async function setTopicConfig(
   value: string,
 ): Promise<void> {
   const admin = testKafka(brokers).admin();
-  const resource = { type: ConfigResourceTypes.TOPIC, name: topic };
+  const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic };
   try {
     await admin.connect();
     const configEntries = [{ name, value }];

@@ -300,5 +300,20 @@ export async function startCluster(options: ClusterOptions = {}): Promise<KafkaC
   }
   if (archive !== undefined) launcher.jvm.push(`-XX:SharedArchiveFile=${archive}`, '-Xshare:auto');
   const dir = options.dir === undefined ? {} : { dir: resolve(options.dir) };
-  return launch(launcher, { ...options, ...dir });
+  const start = () => launch(launcher, { ...options, ...dir });
+  return options.outlives === true ? start() : atFreePorts(start);
+}
+
+/** Starts that a taken port may prevent. */
+const STARTS_MAX = 3;
+
+/** Tries again if Kafka does not start: another process may have taken a port before it. */
+export async function atFreePorts<T>(start: () => Promise<T>): Promise<T> {
+  for (let left = STARTS_MAX - 1; ; left--) {
+    try {
+      return await start();
+    } catch (error) {
+      if (left === 0 || !/^Kafka did not start/.test((error as Error).message)) throw error;
+    }
+  }
 }

@@ -109,7 +109,7 @@ for (const [count, bytes] of [
       assert.equal(outbox.waiting, count - sent.length, 'the others wait');
       leaving.back();
       assert.equal(outbox.waiting, count, 'a beacon may not have arrived');
-      // Those of a beacon are possible repeats, which are taken apart from the others.
+      // Possible repeats, here those of a beacon, never share a request with other events.
       const again = [...outbox.take(count, 1e9), ...outbox.take(count, 1e9)];
       assert.deepEqual(
         again.map(({ place }) => place),

@@ -35,9 +35,9 @@ export class EventTime {
     const { beforeMs, afterMs } = this.#topic.timestamps;
     const time = unit === 'iso' ? isoTime(value) : numericTime(value, UNIT_MS[unit]);
     if (time === undefined) return undefined;
-    const isTooOld = arrivalTime - time > Math.min(pastMs, within(beforeMs));
-    const isTooNew = time - arrivalTime > Math.min(futureMs, within(afterMs));
-    return isTooOld || isTooNew || time < 0 ? undefined : time;
+    const isRecent = arrivalTime - time <= Math.min(pastMs, within(beforeMs));
+    const isDue = time - arrivalTime <= Math.min(futureMs, within(afterMs));
+    return isRecent && isDue && time >= 0 ? time : undefined;
   }
 }
 

@@ -6,7 +6,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { FaultProxy } from '../../../bench/chaos/proxy.ts';
-import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
+import { atFreePorts, type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
 import { freePorts } from '../../../deploy/kafka/ports.ts';
 import { Authority } from '../../../testing/certificates.ts';
 import { good } from '../../../testing/events.ts';
@@ -37,8 +37,10 @@ async function startMisleadingKafka(): Promise<void> {
   plainPort = plain!;
   controllerPort = controller!;
   const silent = await TcpServer.start(() => {});
-  web.listen(0, '127.0.0.1');
-  await once(web, 'listening');
+  if (!web.listening) {
+    web.listen(0, '127.0.0.1');
+    await once(web, 'listening');
+  }
   const ports: Record<Exclude<Listener, 'NAME'>, number> = {
     REFUSED: refused!,
     SILENT: silent.address.port,
@@ -117,7 +119,7 @@ const CASES: readonly (readonly [title: string, listener: Listener, hint: RegExp
 ];
 
 describe('leaders that cannot be reached', { skip: missingTool('openssl'), concurrency: 2 }, () => {
-  before(startMisleadingKafka);
+  before(() => atFreePorts(startMisleadingKafka));
   after(async () => {
     web.close();
     destroyServers();

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../../src/config/limits.ts';
-import { type EventTimeFormat, TIME_UNITS } from '../../../src/streams/stream-file.ts';
 import type { TimestampBounds } from '../../../src/ipc.ts';
+import { type EventTimeFormat, TIME_UNITS } from '../../../src/streams/stream-file.ts';
 import { EventTime } from '../../../src/worker/streams/event-time.ts';
 
 const ARRIVAL = Date.UTC(2026, 0, 31, 12);
