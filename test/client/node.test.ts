@@ -94,6 +94,11 @@ test('a network outage, and lost responses', async () => {
     for (let round = 1; round <= 3; round++) {
       proxy.loseAnswers();
       await until(() => client.status.unacknowledged > 0);
+      // The gateway has stored events without an ack.
+      await until(async () => {
+        const metrics = await gateway.metrics();
+        return metrics.value('forebay_events_stored_total') > client.status.stored;
+      });
       proxy.cut();
       // Open again: earlier, pending acks may arrive, but responses must not be lost.
       await until(() => client.status.reconnects >= reconnects + round);
