@@ -464,6 +464,15 @@ test('warnings do not make a file invalid', () => {
       'streams.a.schema.file: s.json /x is ignored',
       { checkSchema: () => ({ text: '{}', warnings: ['/x is ignored'] }) },
     ],
+    [STREAM('idField: ‸key'), 'streams.a.idField has no effect without the header event-id'],
+    [
+      STREAM('headers: [event-id], traceField: ‸trace'),
+      'streams.a.traceField has no effect without the header traceparent',
+    ],
+    [
+      'version: 1\ndefaults: { headers: [stream] }\nstreams: { a: { topic: t, ip: ‸full } }',
+      'streams.a.ip has no effect without the header client-ip',
+    ],
   ];
   for (const [file, message, context] of rows) {
     const { text, at } = marked(file);
