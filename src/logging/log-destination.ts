@@ -20,6 +20,9 @@ export class LogDestination {
 
   constructor(fd = STDOUT) {
     this.#fd = fd;
+    // Node.js makes a pipe non-blocking when it opens the stream. Otherwise a write to a full one
+    // would block the process for as long as its reader is stalled.
+    if (fd === STDOUT) Reflect.get(process, 'stdout');
   }
 
   write(line: string): void {

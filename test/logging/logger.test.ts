@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
+import { ROOT } from '../../deploy/kafka/jars.ts';
 import { TYPESCRIPT } from '../../testing/typescript.ts';
 import { PATIENCE_MS } from '../../testing/wait.ts';
 
@@ -78,6 +79,24 @@ test('lines longer than the pipe arrive complete', async () => {
   const lines = Buffer.concat(chunks).toString().trimEnd().split('\n');
   const messages = lines.map((line) => (JSON.parse(line) as { msg: string }).msg.length);
   assert.deepEqual(messages, [300_000, 300_000, 300_000, 'the last one'.length]);
+});
+
+/** Logs as the fixture does, without its loaders: they open stdout, which makes it non-blocking. */
+const BARE = `
+  import { createLogger } from '${ROOT}/dist/logging/logger.js';
+  const logger = createLogger({ logLevel: 'info', logPretty: false }, 'writer');
+  for (let number = 1; number <= 3; number++) logger.info({ number }, 'x'.repeat(300_000));
+  setTimeout(() => process.stderr.write('went on'), 50);
+`;
+
+test('a stalled reader does not block a process that has not opened stdout', async () => {
+  const args = ['--input-type=module', '--eval', BARE];
+  const stdio = ['ignore', 'pipe', 'pipe'] as const;
+  const child = spawn(process.execPath, args, { stdio: [...stdio], timeout: PATIENCE_MS });
+  child.stdout!.pause();
+  const [text] = (await once(child.stderr!, 'data')) as [Buffer];
+  assert.equal(String(text), 'went on');
+  await once(child, 'exit');
 });
 
 test('it does not wait long for a stalled reader', async () => {
