@@ -4,7 +4,7 @@
  * order and their duplicates, and what JSON cannot represent is an error.
  */
 import { Decoder } from '@msgpack/msgpack';
-import { KIND, KINDS, lengthAt, NUMBER_BYTES } from '../worker/decoder/msgpack/msgpack-types.ts';
+import { KIND, KINDS, lengthAt, NUMBER_BYTES } from '../common/msgpack-types.ts';
 
 /** Nesting of arrays and maps that is decoded: the maximum of FOREBAY_MAX_EVENT_DEPTH. */
 export const DEPTH_MAX = 1_000;

@@ -1,7 +1,7 @@
 /** The streams in use as JSON: for GET /streams of the admin port, and to compare files. */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import type { EventTimeFormat, RecordFormat, StreamFile, StreamSpec } from './stream-file.ts';
+import type { EventTimeFormat, RecordFormatSpec, StreamFile, StreamSpec } from './stream-file.ts';
 
 /**
  * A stream file with all defaults applied, in the names and units of the file. Absent properties
@@ -24,13 +24,13 @@ export interface StreamDescription {
   readonly schema?: { readonly file: string; readonly sha256: string | undefined } | undefined;
   /** Fields of the record key, with dots for nested ones; empty = no key. */
   readonly key: readonly string[];
-  readonly headers: RecordFormat['headers'];
+  readonly headers: RecordFormatSpec['headers'];
   /** With dots for nested ones, as all fields. */
   readonly idField: string;
   readonly traceField?: string | undefined;
   readonly time: 'arrival' | (Omit<EventTimeFormat, 'field'> & { readonly field: string });
-  readonly ip: RecordFormat['ip'];
-  readonly value: RecordFormat['value'];
+  readonly ip: RecordFormatSpec['ip'];
+  readonly value: RecordFormatSpec['value'];
   readonly limits: StreamSpec['limits'];
   readonly origins?: readonly string[] | undefined;
   readonly access: StreamSpec['access'];

@@ -14,7 +14,7 @@ import {
   HEADER_NAMES,
   PLAIN_RECORDS,
   REFUSE,
-  type RecordFormat,
+  type RecordFormatSpec,
   type SchemaSource,
   type StreamFile,
   type StreamSpec,
@@ -166,7 +166,7 @@ const DECIMAL = /^-?(0|[1-9]\d*)(\.\d+)?$/;
 /** Values of streams that state none. */
 interface Defaults {
   readonly key: readonly FieldPath[];
-  readonly headers: RecordFormat['headers'];
+  readonly headers: RecordFormatSpec['headers'];
   readonly idField: FieldPath;
   readonly bufferShare: number;
   readonly access: StreamSpec['access'];
@@ -189,7 +189,7 @@ function creationOf(
   };
 }
 
-function recordFormatOf(raw: RawStream, fallback: Defaults): RecordFormat {
+function recordFormatOf(raw: RawStream, fallback: Defaults): RecordFormatSpec {
   const { headers = fallback.headers, idField, traceField, time = 'arrival', ip, value } = raw;
   return {
     headers: HEADER_NAMES.filter((name) => headers.includes(name)),

@@ -40,7 +40,7 @@ export interface StreamSpec {
   readonly schema: SchemaSource | undefined;
   /** Fields whose values become the record key, in order; empty = records have no key. */
   readonly key: readonly FieldPath[];
-  readonly record: RecordFormat;
+  readonly record: RecordFormatSpec;
   readonly limits: StreamLimits;
   /** Origins of pages that may write, out of FOREBAY_ORIGINS; undefined = all of these. */
   readonly origins: readonly string[] | undefined;
@@ -76,7 +76,7 @@ export const HEADER_NAMES = [
 export type HeaderName = (typeof HEADER_NAMES)[number];
 
 /** Form of the records of a stream, apart from their key. */
-export interface RecordFormat {
+export interface RecordFormatSpec {
   /** In the order of {@link HEADER_NAMES}. */
   readonly headers: readonly HeaderName[];
   /** Field with the id of an event, for the header `event-id`. */
@@ -105,7 +105,7 @@ export interface EventTimeFormat {
 }
 
 /** Records with the value as JSON, the time of arrival and no headers. */
-export const PLAIN_RECORDS: RecordFormat = {
+export const PLAIN_RECORDS: RecordFormatSpec = {
   headers: [],
   idField: ['id'],
   traceField: undefined,

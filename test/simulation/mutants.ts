@@ -32,7 +32,7 @@ const STREAM_TABLE = 'streams/stream-table.ts';
 const RECORD_APPENDER = 'intake/record-appender.ts';
 const HEADER_ENCODER = 'streams/header-encoder.ts';
 const PROVENANCE = 'streams/provenance.ts';
-const CLIENT_FACTS = 'ingress/client-facts.ts';
+const DECLARED_REPEATS = 'ingress/declared-repeats.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -426,12 +426,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     defect: 'a declared body is not marked',
-    file: CLIENT_FACTS,
+    file: DECLARED_REPEATS,
     changes: [['resentBody', '? Number.POSITIVE_INFINITY', '? 0']],
   },
   {
     defect: 'a declaration covers the first event of a body',
-    file: CLIENT_FACTS,
+    file: DECLARED_REPEATS,
     changes: [['resentBody', 'Number.POSITIVE_INFINITY', '1']],
   },
   {

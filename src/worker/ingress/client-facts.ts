@@ -11,8 +11,6 @@ import type { HttpRequest, HttpResponse } from './transport/transport.ts';
 
 const { requestIdChars } = LIMITS.recordHeaders;
 const REQUEST_ID = new RegExp(`^[\\x21-\\x7e]{1,${requestIdChars}}$`);
-/** Number of events, an exact double. */
-const COUNT = /^\d{1,15}$/;
 
 /** A sender before its authentication, as far as its records depend on it. */
 export interface ClientFacts {
@@ -84,47 +82,6 @@ export function provenanceOf({ facts, resent }: ClientFacts, { name }: Identity)
     name === '' ? (facts ?? {}) : { ...facts, identity: headerText(name) },
     resent,
   );
-}
-
-/**
- * Returns the number of first events of a connection that may be repeats, by `?resent=N` of its
- * handshake; undefined = malformed.
- */
-export function resentEvents(request: HttpRequest): number | undefined {
-  const [value = '0', ...more] = queryValues(request, 'resent');
-  return more.length === 0 && COUNT.test(value) ? Number(value) : undefined;
-}
-
-/**
- * Returns infinity if all events of a body may be repeats, by `Forebay-Resent: 1` or `?resent=1`,
- * which a beacon can send; otherwise 0. Undefined = malformed.
- */
-export function resentBody(request: HttpRequest): number | undefined {
-  // Several headers are rejected before: see framingFault().
-  const header = request.getHeader('forebay-resent');
-  if (header === '' && request.getQuery() === '') return 0;
-  const inHeader = header === '' ? [] : [header];
-  const inQuery = queryValues(request, 'resent');
-  if (inQuery.length > 1) return undefined;
-  const values = [...inHeader, ...inQuery];
-  if (!values.every((value) => value === '0' || value === '1')) return undefined;
-  return values.includes('1') ? Number.POSITIVE_INFINITY : 0;
-}
-
-/**
- * Returns whether the response to a body shows the first stored records, by `?records=1`. Undefined
- * = malformed.
- */
-export function asksForRecords(request: HttpRequest): boolean | undefined {
-  const [value = '0', ...more] = queryValues(request, 'records');
-  if (more.length > 0 || (value !== '0' && value !== '1')) return undefined;
-  return value === '1';
-}
-
-/** Returns the values of a parameter in the query, in order. */
-export function queryValues(request: HttpRequest, name: string): string[] {
-  const query = request.getQuery();
-  return query === '' ? [] : new URLSearchParams(query).getAll(name);
 }
 
 function traceparentOf(request: HttpRequest): string | undefined {

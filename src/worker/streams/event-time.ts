@@ -35,9 +35,9 @@ export class EventTime {
     const { beforeMs, afterMs } = this.#topic.timestamps;
     const time = unit === 'iso' ? isoTime(value) : numericTime(value, UNIT_MS[unit]);
     if (time === undefined) return undefined;
-    const isRecent = arrivalTime - time <= Math.min(pastMs, within(beforeMs));
-    const isDue = time - arrivalTime <= Math.min(futureMs, within(afterMs));
-    return isRecent && isDue && time >= 0 ? time : undefined;
+    const earliest = arrivalTime - Math.min(pastMs, within(beforeMs));
+    const latest = arrivalTime + Math.min(futureMs, within(afterMs));
+    return time >= 0 && time >= earliest && time <= latest ? time : undefined;
   }
 }
 

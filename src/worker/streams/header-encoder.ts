@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { parseAddress, siteOf } from '../../common/ip-addresses.ts';
 import { LIMITS } from '../../config/limits.ts';
-import type { HeaderName, RecordFormat } from '../../streams/stream-file.ts';
+import type { HeaderName, RecordFormatSpec } from '../../streams/stream-file.ts';
 import { type EncodedHeaders, varintSize, writeVarint } from '../accumulator/records.ts';
 import type { EncodedFacts, Facts, Provenance } from './provenance.ts';
 
@@ -78,7 +78,7 @@ export class HeaderEncoder implements EncodedHeaders {
    * @param ofStream headers that are the same for all events
    * @param ip precision of `client-ip`
    */
-  constructor(names: readonly HeaderName[], ofStream: Facts, ip: RecordFormat['ip']) {
+  constructor(names: readonly HeaderName[], ofStream: Facts, ip: RecordFormatSpec['ip']) {
     this.#hasFullAddress = ip === 'full';
     this.#ofStream = ofStream;
     this.#trace = TRACE.filter((name) => names.includes(name));

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../common/json-object.ts';
 import { LIMITS } from '../../config/limits.ts';
-import type { RecordFormat as RecordFormatSpec } from '../../streams/stream-file.ts';
+import type { RecordFormatSpec } from '../../streams/stream-file.ts';
 import type { EncodedHeaders } from '../accumulator/records.ts';
 import type { Topic } from '../accumulator/topic.ts';
 import { EventField } from '../decoder/event-field.ts';

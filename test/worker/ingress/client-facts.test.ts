@@ -1,29 +1,16 @@
 import assert from 'node:assert/strict';
-import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import { parseAddress } from '../../../src/common/ip-addresses.ts';
 import { HEADER_NAMES, type HeaderName } from '../../../src/streams/stream-file.ts';
 import { ANONYMOUS, Identity } from '../../../src/worker/admission/identity.ts';
-import {
-  FactReader,
-  provenanceOf,
-  resentBody,
-  resentEvents,
-} from '../../../src/worker/ingress/client-facts.ts';
-import { NodeRequest } from '../../../src/worker/ingress/transport/node/http-request.ts';
+import { FactReader, provenanceOf } from '../../../src/worker/ingress/client-facts.ts';
 import type { HttpResponse } from '../../../src/worker/ingress/transport/transport.ts';
 import { NO_PROVENANCE } from '../../../src/worker/streams/provenance.ts';
+import { type Lines, requestOf } from '../../support/request.ts';
 
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const OTHER_TRACE = '00-11111111111111111111111111111111-2222222222222222-00';
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-
-type Lines = readonly (readonly [name: string, value: string])[];
-
-function requestOf(headers: Lines, url = '/events'): NodeRequest {
-  const rawHeaders = headers.flat();
-  return new NodeRequest({ method: 'POST', url, rawHeaders } as unknown as IncomingMessage);
-}
 
 /** Facts of a request with these headers, from a peer that is a trusted proxy or not. */
 function factsOf(
@@ -148,69 +135,4 @@ test('the name of the identity is a fact of every sender that has one', () => {
   });
   assert.equal(provenanceOf({ facts: undefined, resent: 0 }, named), NO_PROVENANCE);
   assert.equal(provenanceOf({ facts: undefined, resent: 2 }, ANONYMOUS).resent, 2);
-});
-
-test('resent of a handshake is one decimal number of events', () => {
-  const resentOf = (query: string) => resentEvents(requestOf([], `/ws${query}`));
-  for (const [query, events] of [
-    ['', 0],
-    ['?', 0],
-    ['?other=1', 0],
-    ['?Resent=5', 0],
-    ['?resent=0', 0],
-    ['?resent=17', 17],
-    ['?token=x&resent=17', 17],
-    ['?resent=007', 7],
-    ['?resent=999999999999999', 999_999_999_999_999],
-    // Percent-encoding does not change the meaning of a query.
-    ['?resent=%31', 1],
-    ['?res%65nt=12', 12],
-  ] as const) {
-    assert.equal(resentOf(query), events, query);
-  }
-  for (const value of [
-    '',
-    '-1',
-    '+1',
-    '1.0',
-    '1e3',
-    '0x1',
-    ' 1',
-    '1,2',
-    'x',
-    '%',
-    '%zz',
-    '%00',
-    '１',
-    '1'.repeat(16),
-    '9'.repeat(10_000),
-  ]) {
-    assert.equal(resentOf(`?resent=${value}`), undefined, value);
-  }
-  assert.equal(resentOf('?resent'), undefined);
-  assert.equal(resentOf('?resent=1&resent=1'), undefined);
-  assert.equal(resentOf('?resent=1&res%65nt=2'), undefined);
-});
-
-test('resent of a body is one 0 or 1, by header or query', () => {
-  const resentOf = (values: readonly string[], query = '') => {
-    const lines = values.map((value) => ['Forebay-Resent', value] as const);
-    return resentBody(requestOf(lines, `/events${query}`));
-  };
-  assert.equal(resentOf([]), 0);
-  assert.equal(resentOf(['0']), 0);
-  assert.equal(resentOf(['']), 0);
-  assert.equal(resentOf(['1']), Number.POSITIVE_INFINITY);
-  assert.equal(resentOf([], '?resent=1'), Number.POSITIVE_INFINITY);
-  assert.equal(resentOf([], '?resent=%31'), Number.POSITIVE_INFINITY);
-  assert.equal(resentOf([], '?resent=0'), 0);
-  // Marked, if in doubt.
-  assert.equal(resentOf(['0'], '?resent=1'), Number.POSITIVE_INFINITY);
-  assert.equal(resentOf(['1'], '?resent=0'), Number.POSITIVE_INFINITY);
-  for (const value of ['2', '01', 'true', '1, 1', '0,1', '1'.repeat(10_000), '%31']) {
-    assert.equal(resentOf([value]), undefined, value);
-  }
-  assert.equal(resentOf([], '?resent=0&resent=1'), undefined);
-  assert.equal(resentOf(['1'], '?resent=2'), undefined);
-  assert.equal(resentOf(['x'], '?resent=1'), undefined);
 });

@@ -10,7 +10,7 @@ import { implicitStream } from '../../../src/streams/implicit-stream.ts';
 import {
   type EventTimeFormat,
   HEADER_NAMES,
-  type RecordFormat,
+  type RecordFormatSpec,
   type StreamSpec,
   TIME_UNITS,
 } from '../../../src/streams/stream-file.ts';
@@ -49,7 +49,7 @@ const OWNER: Owner = {
   settled: () => true,
   rejected: () => {},
 };
-const PLAIN: RecordFormat = IMPLICIT!.record;
+const PLAIN: RecordFormatSpec = IMPLICIT!.record;
 
 interface StoredRecord {
   readonly key: string | undefined;
@@ -186,7 +186,7 @@ const anyTime: fc.Arbitrary<EventTimeFormat | undefined> = fc.option(
   }),
   { nil: undefined },
 );
-const anyFormat: fc.Arbitrary<RecordFormat> = fc.record({
+const anyFormat: fc.Arbitrary<RecordFormatSpec> = fc.record({
   headers: fc.subarray([...HEADER_NAMES]),
   idField: path('id', 'user.id', 'more'),
   traceField: fc.option(path('trace', 'user.id'), { nil: undefined }),
@@ -244,7 +244,7 @@ test('the fast path, the slow path and slices write the same records', () => {
 test('the fast path finds id, time and trace of each event of an array', () => {
   const time = { field: ['at'], unit: 'ms', pastMs: 10, futureMs: 10 } as const;
   const headers = ['event-id', 'traceparent'] as const;
-  const record: RecordFormat = { ...PLAIN, headers, traceField: ['trace'], time };
+  const record: RecordFormatSpec = { ...PLAIN, headers, traceField: ['trace'], time };
   const streams = setUp({ events: { record, key: [['user']] } });
   const events = [-10, 3, 0, 10, -1].map((shift, index) => {
     const trace = TRACE.replace('0af', `${index}af`);
@@ -335,7 +335,7 @@ function packable(text: string): unknown {
 }
 
 test('every encoding of an event is kept as it was sent', () => {
-  const record: RecordFormat = { ...PLAIN, headers: ['event-id'], value: 'as-sent' };
+  const record: RecordFormatSpec = { ...PLAIN, headers: ['event-id'], value: 'as-sent' };
   const streams = setUp({ events: { record, key: [['id']] } });
   // {"id":"x"} with a head, a name and a value of each possible length.
   const heads = ['81', 'de0001', 'df00000001'];
@@ -374,7 +374,7 @@ test('every encoding of an event is kept as it was sent', () => {
 
 test('an event is too large as JSON or as sent, whichever is larger', () => {
   const limits = { eventBytes: 100, eventsPerSecond: undefined, bufferShare: 1 };
-  const record: RecordFormat = { ...PLAIN, value: 'as-sent' };
+  const record: RecordFormatSpec = { ...PLAIN, value: 'as-sent' };
   const codesOf = (event: object) => {
     const streams = setUp({ events: { record, limits } });
     decodeAtOnce(streams, streams.route, Buffer.from(encode(event)), decodeMsgpack);
@@ -388,7 +388,7 @@ test('an event is too large as JSON or as sent, whichever is larger', () => {
 });
 
 test('rejected events between others do not shift what is stored', () => {
-  const record: RecordFormat = { ...PLAIN, headers: ['event-id', 'resent'], value: 'as-sent' };
+  const record: RecordFormatSpec = { ...PLAIN, headers: ['event-id', 'resent'], value: 'as-sent' };
   const streams = setUp({ events: { record } });
   const events = [
     1,
@@ -422,7 +422,7 @@ test('rejected events between others do not shift what is stored', () => {
 });
 
 test('a routed frame mixes formats; each record of a topic with both states its own', () => {
-  const sent: RecordFormat = { ...PLAIN, headers: ['stream'], value: 'as-sent' };
+  const sent: RecordFormatSpec = { ...PLAIN, headers: ['stream'], value: 'as-sent' };
   const streams = setUp(
     {
       json: { topic: 'one', match: ['j'] },
@@ -481,7 +481,7 @@ test('a routed frame mixes formats; each record of a topic with both states its 
 });
 
 test('repeats are the first declared events of a connection, whatever frames they are cut into', () => {
-  const record: RecordFormat = { ...PLAIN, headers: ['event-id', 'resent'] };
+  const record: RecordFormatSpec = { ...PLAIN, headers: ['event-id', 'resent'] };
   const streams = setUp({ events: { record }, others: { match: ['o'], record } }, 'type');
   const frames = fc.array(
     fc.oneof(

@@ -10,6 +10,14 @@
  */
 import assert from 'node:assert/strict';
 import { byteOrderMark } from '../../../common/byte-order-mark.ts';
+import {
+  floatAt,
+  integerAt,
+  KIND,
+  KINDS,
+  lengthAt,
+  NUMBER_BYTES,
+} from '../../../common/msgpack-types.ts';
 import { COLON, INVALID } from '../json/json-grammar.ts';
 import {
   CLOSE_BRACE,
@@ -20,7 +28,6 @@ import {
   OPEN_BRACKET,
 } from '../json/json-scanner.ts';
 import { writeInteger, writeNumber, writeString } from './json-writer.ts';
-import { floatAt, integerAt, KIND, KINDS, lengthAt, NUMBER_BYTES } from './msgpack-types.ts';
 
 /** Maximum bytes of JSON per byte of MessagePack: `false` and the separator after it. */
 const GROWTH_MAX = 6;

@@ -17,9 +17,11 @@ import {
   type Unauthorized,
   unauthorizedResponse,
 } from '../authorize.ts';
-import { asksForRecords, FactReader, provenanceOf, resentBody } from '../client-facts.ts';
+import { FactReader, provenanceOf } from '../client-facts.ts';
+import { resentBody } from '../declared-repeats.ts';
 import { closeAfterError } from '../fault-containment.ts';
 import { EVENTS_PATH, isUnder, WEB_SOCKET_PATH } from '../paths.ts';
+import { queryFlag } from '../query.ts';
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts';
 import { BodyDecoder, type BodyDecoderOptions, NO_BYTES } from './body-decoder.ts';
 import { PausedBodies, readBody } from './body-reader.ts';
@@ -203,7 +205,7 @@ export class HttpHandler {
       const content = errorResponse(400, 'bad_request', message);
       return this.#respond(response, request, content, headers);
     }
-    const showsRecords = asksForRecords(request);
+    const showsRecords = queryFlag(request, 'records');
     if (showsRecords === undefined) {
       const content = errorResponse(400, 'bad_request', 'records must be 0 or 1');
       return this.#respond(response, request, content, headers);

@@ -9,8 +9,8 @@ import { ANONYMOUS, type Identity } from '../../admission/identity.ts';
 import type { Example } from '../../example/example.ts';
 import type { Sender } from '../../streams/stream.ts';
 import { authenticateRequest } from '../authorize.ts';
-import { queryValues } from '../client-facts.ts';
 import { streamNameIn } from '../paths.ts';
+import { queryValues } from '../query.ts';
 import type { HttpRequest } from '../transport/transport.ts';
 import { jsonBody, type ResponseContent } from './responses.ts';
 

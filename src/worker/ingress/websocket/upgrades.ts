@@ -18,7 +18,8 @@ import {
   resolveUnlessAborted,
   unauthorizedResponse,
 } from '../authorize.ts';
-import { type ClientFacts, FactReader, resentEvents } from '../client-facts.ts';
+import { type ClientFacts, FactReader } from '../client-facts.ts';
+import { resentEvents } from '../declared-repeats.ts';
 import { closeAfterError } from '../fault-containment.ts';
 import { expectationOf } from '../http/expectation.ts';
 import { handshakeFault, markClosing } from '../http/framing.ts';
