@@ -1,7 +1,14 @@
 /** The streams in use as JSON: for GET /streams of the admin port, and to compare files. */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import type { EventTimeFormat, RecordFormatSpec, StreamFile, StreamSpec } from './stream-file.ts';
+import type {
+  EventTimeFormat,
+  RecordFormatSpec,
+  SchemaMode,
+  SchemaSource,
+  StreamFile,
+  StreamSpec,
+} from './stream-file.ts';
 
 /**
  * A stream file with all defaults applied, in the names and units of the file. Absent properties
@@ -10,7 +17,12 @@ import type { EventTimeFormat, RecordFormatSpec, StreamFile, StreamSpec } from '
 export interface StreamsDescription {
   /** Number of changes in a gateway, from 1 at its start; absent for a file. */
   readonly version?: number | undefined;
-  readonly routing: { readonly field?: string | undefined; readonly unknown: string };
+  readonly routing: {
+    readonly field?: string | undefined;
+    readonly unknown: string;
+    /** Stream of dead letters of events that belong to no stream. */
+    readonly deadLetter?: string | undefined;
+  };
   /** By name, in the order of the file. */
   readonly streams: Readonly<Record<string, StreamDescription>>;
 }
@@ -20,8 +32,9 @@ export interface StreamDescription {
   readonly topic: string;
   readonly match: readonly string[];
   readonly create?: StreamSpec['create'];
-  /** Schema file: its name without folders, and the SHA-256 of its content. */
-  readonly schema?: { readonly file: string; readonly sha256: string | undefined } | undefined;
+  readonly schema?: SchemaFileDescription | undefined;
+  readonly schemaMode?: SchemaMode | undefined;
+  readonly schemaCandidate?: SchemaFileDescription | undefined;
   /** Fields of the record key, with dots for nested ones; empty = no key. */
   readonly key: readonly string[];
   readonly headers: RecordFormatSpec['headers'];
@@ -35,18 +48,26 @@ export interface StreamDescription {
   readonly origins?: readonly string[] | undefined;
   readonly access: StreamSpec['access'];
   readonly plain: StreamSpec['plain'];
+  readonly deadLetter?: string | undefined;
+  readonly internal?: true | undefined;
   readonly owner?: string | undefined;
   readonly required: boolean;
 }
 
+/** A schema file: its name without folders, and the SHA-256 of its content. */
+export interface SchemaFileDescription {
+  readonly file: string;
+  readonly sha256: string | undefined;
+}
+
 /** @param version number of the version in a gateway; undefined = the streams of a file */
 export function describeStreams(
-  { routing, streams }: StreamFile,
+  { routing, deadLetter, streams }: StreamFile,
   version?: number,
 ): StreamsDescription {
   return {
     version,
-    routing: { field: routing.field?.join('.'), unknown: routing.unknown },
+    routing: { field: routing.field?.join('.'), unknown: routing.unknown, deadLetter },
     streams: Object.fromEntries(streams.map((spec) => [spec.name, describeStream(spec)])),
   };
 }
@@ -58,7 +79,9 @@ function describeStream(spec: StreamSpec): StreamDescription {
     topic: spec.topic,
     match: spec.match,
     create: spec.create,
-    schema: schema && { file: basename(schema.file), sha256: sha256Of(schema.text ?? '') },
+    schema: schema && describeSchema(schema),
+    schemaMode: schema?.mode,
+    schemaCandidate: schema?.candidate && describeSchema(schema.candidate),
     key: key.map((path) => path.join('.')),
     headers,
     idField: idField.join('.'),
@@ -70,9 +93,15 @@ function describeStream(spec: StreamSpec): StreamDescription {
     origins: spec.origins,
     access: spec.access,
     plain: spec.plain,
+    deadLetter: spec.deadLetter,
+    internal: spec.internal || undefined,
     owner: spec.owner,
     required: spec.required,
   };
+}
+
+function describeSchema({ file, text }: SchemaSource): SchemaFileDescription {
+  return { file: basename(file), sha256: sha256Of(text ?? '') };
 }
 
 function sha256Of(text: string): string {

@@ -59,7 +59,7 @@ function collect(from: JsonObject, to: JsonObject, prefix: string, into: [string
   for (const name of new Set([...Object.keys(to), ...Object.keys(from)])) {
     const [old, next] = [valueIn(from, name), valueIn(to, name)];
     const path = `${prefix}${name}`;
-    if (path === 'schema') {
+    if (path === 'schema' || path === 'schemaCandidate') {
       if (digestOf(old) !== digestOf(next)) into.push([path, { old, new: next }]);
     } else if (isObject(old) && isObject(next)) {
       collect(old, next, `${path}.`, into);

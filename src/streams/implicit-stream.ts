@@ -4,6 +4,7 @@ import {
   PLAIN_RECORDS,
   REFUSE,
   type StreamFile,
+  type StreamSchema,
   type TopicCreation,
 } from './stream-file.ts';
 
@@ -28,22 +29,29 @@ export function implicitStream({
 }: ImplicitStreamSettings): StreamFile {
   return {
     routing: { field: undefined, unknown: REFUSE },
+    deadLetter: undefined,
     streams: [
       {
         name: DEFAULT_STREAM,
         topic: kafkaTopic,
         match: [],
         create: kafkaCreateTopic ? FROM_SETTINGS : undefined,
-        schema: eventSchema === undefined ? undefined : { file: eventSchema, text: undefined },
+        schema: eventSchema === undefined ? undefined : enforced(eventSchema),
         key: [keyField.split('.')],
         record: { ...PLAIN_RECORDS, idField: idField.split('.') },
         limits: { eventBytes: undefined, eventsPerSecond: undefined, bufferShare: 1 },
         origins: undefined,
         access: 'open',
         plain: 'accept',
+        deadLetter: undefined,
+        internal: false,
         owner: undefined,
         required: true,
       },
     ],
   };
+}
+
+function enforced(file: string): StreamSchema {
+  return { file, text: undefined, mode: 'enforce', candidate: undefined };
 }

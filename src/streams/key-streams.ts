@@ -7,7 +7,8 @@ import type { StreamFile } from './stream-file.ts';
  * @throws StartError with a line per key that names another (exit code 2)
  */
 export function checkKeyStreams(file: StreamFile, keys: readonly KeyEntry[]): void {
-  const names = new Set(file.streams.map(({ name }) => name));
+  const writable = file.streams.filter(({ internal }) => !internal);
+  const names = new Set(writable.map(({ name }) => name));
   const lines = keys.flatMap(({ name, streams = [] }) => {
     const unknown = [...streams].filter((stream) => !names.has(stream));
     if (unknown.length === 0) return [];

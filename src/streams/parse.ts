@@ -6,7 +6,7 @@ import { LIMITS } from '../config/limits.ts';
 import { textOf } from '../config/secret-files.ts';
 import { originOf } from '../config/setting-kinds.ts';
 import { inOrder, type Problem, problemLine } from './problem.ts';
-import type { RawKey, RawStream, RawStreamFile, RawTime } from './raw-stream-file.ts';
+import type { RawKey, RawSchema, RawStream, RawStreamFile, RawTime } from './raw-stream-file.ts';
 import { ruleProblems, type StreamFileContext } from './rules.ts';
 import {
   type EventTimeFormat,
@@ -15,8 +15,8 @@ import {
   PLAIN_RECORDS,
   REFUSE,
   type RecordFormatSpec,
-  type SchemaSource,
   type StreamFile,
+  type StreamSchema,
   type StreamSpec,
   type TopicCreation,
 } from './stream-file.ts';
@@ -68,10 +68,15 @@ export function parseStreamFile(
   const errors = [...document.problems, ...structureProblems(document), ...rules.errors];
   const warnings = inOrder(rules.warnings);
   if (errors.length > 0) return failed(errors, warnings);
-  const schemaOf = (relative: string) => {
+  const sourceOf = (relative: string) => {
     const file = resolve(folder, relative);
     return { file, text: rules.schemaTexts.get(file) };
   };
+  const schemaOf = ({ file, mode, candidate }: RawSchema): StreamSchema => ({
+    ...sourceOf(file),
+    mode: mode ?? 'enforce',
+    candidate: candidate === undefined ? undefined : sourceOf(candidate),
+  });
   return { file: build(document, schemaOf, context), errors: [], warnings };
 }
 
@@ -111,20 +116,22 @@ function invalidUtf8At(bytes: Buffer): { line: number; column: number } {
 
 /**
  * Builds the streams of a document without errors.
- * @param schemaOf returns the schema in a file of this name
+ * @param schemaOf returns the schema with its files as absolute paths and texts
  */
 function build(
   document: YamlDocument,
-  schemaOf: (file: string) => SchemaSource,
+  schemaOf: (schema: RawSchema) => StreamSchema,
   context: StreamFileContext,
 ): StreamFile {
   const { routing = {}, defaults = {}, streams } = document.value as RawStreamFile;
   const entries = Object.entries(streams);
+  const isSingle = entries.filter(([, { internal }]) => !internal).length === 1;
   const fallback: Defaults = {
     key: defaults.key === undefined ? [pathOf(context.keyField)] : keyOf(defaults.key),
     headers: defaults.headers ?? [],
     idField: pathOf(context.idField),
-    bufferShare: entries.length === 1 ? 1 : SHARE_OF_SEVERAL,
+    bufferShare: isSingle ? 1 : SHARE_OF_SEVERAL,
+    deadLetter: defaults.deadLetter,
     access: context.authenticates ? 'keyed' : 'open',
   };
   return {
@@ -132,26 +139,31 @@ function build(
       field: routing.field === undefined ? undefined : pathOf(routing.field),
       unknown: routing.unknown ?? REFUSE,
     },
+    deadLetter: defaults.deadLetter,
     streams: entries.map(([name, raw]): StreamSpec => {
       const { topic, match = [], schema, key, limits = {}, access, plain, owner } = raw;
+      const { internal = false } = raw;
+      const share = internal ? SHARE_OF_INTERNAL : fallback.bufferShare;
       return {
         name,
         topic,
         match,
         create: creationOf(name, raw, document),
-        schema: schema && schemaOf(schema.file),
-        key: key === undefined ? fallback.key : keyOf(key),
-        record: recordFormatOf(raw, fallback),
+        schema: schema && schemaOf(schema),
+        key: internal ? [] : key === undefined ? fallback.key : keyOf(key),
+        record: internal ? PLAIN_RECORDS : recordFormatOf(raw, fallback),
         limits: {
           eventBytes: limits.eventBytes,
           eventsPerSecond: limits.eventsPerSecond,
-          bufferShare: limits.bufferShare ?? fallback.bufferShare,
+          bufferShare: limits.bufferShare ?? share,
         },
         origins: raw.origins?.map((origin) => originOf(origin) ?? origin),
         access: access ?? fallback.access,
         plain: plain ?? 'accept',
+        deadLetter: internal ? undefined : (raw.deadLetter ?? fallback.deadLetter),
+        internal,
         owner,
-        required: raw.required ?? true,
+        required: raw.required ?? !internal,
       };
     }),
   };
@@ -159,6 +171,8 @@ function build(
 
 /** Buffer share of each of several streams that state none: one alone cannot fill the buffer. */
 const SHARE_OF_SEVERAL = 0.5;
+/** Buffer share of an internal stream: events take precedence over their dead letters. */
+const SHARE_OF_INTERNAL = 0.1;
 
 /** Numbers whose text Kafka reads as YAML does. */
 const DECIMAL = /^-?(0|[1-9]\d*)(\.\d+)?$/;
@@ -170,6 +184,7 @@ interface Defaults {
   readonly idField: FieldPath;
   readonly bufferShare: number;
   readonly access: StreamSpec['access'];
+  readonly deadLetter: string | undefined;
 }
 
 function creationOf(

@@ -1,11 +1,15 @@
 /** The stream file as written; stream-file-schema.ts declares the same structure. */
-import type { HeaderName, TIME_UNITS } from './stream-file.ts';
+import type { HeaderName, SchemaMode, TIME_UNITS } from './stream-file.ts';
 
 /** A stream file as written, once its structure is valid. */
 export interface RawStreamFile {
   readonly version: 1;
   readonly routing?: { readonly field?: string; readonly unknown?: string };
-  readonly defaults?: { readonly key?: RawKey; readonly headers?: readonly HeaderName[] };
+  readonly defaults?: {
+    readonly key?: RawKey;
+    readonly headers?: readonly HeaderName[];
+    readonly deadLetter?: string;
+  };
   readonly streams: Readonly<Record<string, RawStream>>;
 }
 
@@ -20,6 +24,12 @@ export type RawTime =
       readonly futureMs?: number;
     };
 
+export interface RawSchema {
+  readonly file: string;
+  readonly mode?: SchemaMode;
+  readonly candidate?: string;
+}
+
 /** A stream as written. */
 export interface RawStream {
   readonly topic: string;
@@ -29,7 +39,7 @@ export interface RawStream {
     readonly replication?: number;
     readonly config?: Readonly<Record<string, string | number | boolean>>;
   };
-  readonly schema?: { readonly file: string };
+  readonly schema?: RawSchema;
   readonly key?: RawKey;
   readonly headers?: readonly HeaderName[];
   readonly idField?: string;
@@ -45,6 +55,8 @@ export interface RawStream {
   readonly origins?: readonly string[];
   readonly access?: 'keyed' | 'open';
   readonly plain?: 'accept' | 'refuse';
+  readonly deadLetter?: string;
+  readonly internal?: boolean;
   readonly owner?: string;
   readonly required?: boolean;
 }

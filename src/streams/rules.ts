@@ -5,10 +5,10 @@
  */
 import { resolve } from 'node:path';
 import { isObject, type JsonObject } from '../common/json-object.ts';
-import { nearest } from '../common/nearest.ts';
 import { type Config, requiresAuthentication } from '../config/config.ts';
 import { LIMITS } from '../config/limits.ts';
 import { originOf } from '../config/setting-kinds.ts';
+import { hintOf, internalStreamProblems, type RawEntry } from './internal-streams.ts';
 import type { Problem } from './problem.ts';
 import { REFUSE } from './stream-file.ts';
 import { dotted, type Path, shownName, shownText, type YamlDocument } from './yaml-document.ts';
@@ -71,6 +71,7 @@ export function ruleProblems(
   check.matches();
   check.topics();
   check.schemas();
+  check.internalStreams();
   for (const [name, stream] of check.streams) {
     check.name(name);
     check.access(name, stream);
@@ -84,11 +85,14 @@ export function ruleProblems(
 /** Properties that only serve one header. */
 const HEADER_OF = { idField: 'event-id', traceField: 'traceparent', ip: 'client-ip' } as const;
 
+/** Properties of `schema` that name a file. */
+const SCHEMA_FILES = ['file', 'candidate'] as const;
+
 class Check implements RuleProblems {
   readonly errors: Problem[] = [];
   readonly warnings: Problem[] = [];
   readonly schemaTexts = new Map<string, string>();
-  readonly streams: readonly (readonly [name: string, stream: JsonObject])[];
+  readonly streams: readonly RawEntry[];
   readonly #document: YamlDocument;
   readonly #folder: string;
   readonly #context: StreamFileContext;
@@ -118,8 +122,7 @@ class Check implements RuleProblems {
     const { field, unknown } = this.#routing;
     const names = this.streams.map(([name]) => name);
     if (typeof unknown === 'string' && unknown !== REFUSE && !names.includes(unknown)) {
-      const near = nearest(unknown, [...names, REFUSE], ({ length }) => Math.ceil(length / 3));
-      const hint = near === undefined ? '' : `; did you mean ${near}?`;
+      const hint = hintOf(unknown, [...names, REFUSE]);
       this.#error(['routing', 'unknown'], `names no stream: ${shownText(unknown)}${hint}`);
     }
     const isUnused = this.streams.every(([, { match }]) => match === undefined);
@@ -171,16 +174,24 @@ class Check implements RuleProblems {
   schemas(): void {
     const results = new Map<string, { error: string } | CheckedSchema>();
     for (const [name, { schema }] of this.streams) {
-      const { file } = objectIn(schema);
-      if (typeof file !== 'string' || file === '') continue;
-      const absolute = resolve(this.#folder, file);
-      const result = results.get(absolute) ?? this.#schemaResult(absolute);
-      results.set(absolute, result);
-      if ('text' in result) this.schemaTexts.set(absolute, result.text);
-      const path = ['streams', name, 'schema', 'file'];
-      if ('error' in result) this.#error(path, `: ${file} ${result.error}`);
-      else for (const warning of result.warnings) this.#warn(path, `: ${file} ${warning}`);
+      const properties = objectIn(schema);
+      for (const property of SCHEMA_FILES) {
+        const file = properties[property];
+        if (typeof file !== 'string' || file === '') continue;
+        const absolute = resolve(this.#folder, file);
+        const result = results.get(absolute) ?? this.#schemaResult(absolute);
+        results.set(absolute, result);
+        if ('text' in result) this.schemaTexts.set(absolute, result.text);
+        const path = ['streams', name, 'schema', property];
+        if ('error' in result) this.#error(path, `: ${file} ${result.error}`);
+        else for (const warning of result.warnings) this.#warn(path, `: ${file} ${warning}`);
+      }
     }
+  }
+
+  internalStreams(): void {
+    const problems = internalStreamProblems(this.streams, this.#defaults, this.#routing);
+    for (const [path, text] of problems) this.#error(path, text);
   }
 
   #schemaResult(path: string): { error: string } | CheckedSchema {

@@ -6,29 +6,13 @@
  */
 import { LIMITS } from '../config/limits.ts';
 import { FIELD_PATH, TOPIC_NAME } from '../config/setting-kinds.ts';
-import { HEADER_NAMES, STREAM_NAME, TIME_UNITS } from './stream-file.ts';
+import { oneOf, text, wholeNumber } from './property-kinds.ts';
+import { RECORD_PROPERTIES } from './record-properties.ts';
+import { HEADER_NAMES, SCHEMA_MODES, STREAM_NAME } from './stream-file.ts';
 
-const { bufferShareMin, keyFields, matchValues, timeSpanMs } = LIMITS.streamFile;
+const { bufferShareMin, keyFields, matchValues } = LIMITS.streamFile;
 
-const TIME_FORMS = 'must be arrival or { field: name }';
 const KEY_FORMS = 'must be none, { field: name } or { fields: [name, name] }';
-
-/** A whole number from `minimum` to `maximum`. */
-function wholeNumber(minimum: number, maximum: number) {
-  const errorMessage = `must be a whole number from ${minimum} to ${maximum}`;
-  return { type: 'integer', minimum, maximum, errorMessage };
-}
-
-/** A text that matches `pattern`. */
-function text({ pattern, expected }: { pattern: RegExp; expected: string }) {
-  return { type: 'string', pattern: pattern.source, errorMessage: `must be ${expected}` };
-}
-
-function oneOf(...values: readonly string[]) {
-  const last = values.at(-1);
-  const others = values.slice(0, -1).join(', ');
-  return { enum: values, errorMessage: `must be ${others} or ${last}` };
-}
 
 const STREAM = {
   type: 'object',
@@ -90,7 +74,7 @@ const STREAM = {
     schema: {
       type: 'object',
       title: 'JSON Schema of the events',
-      description: 'Events that do not match it are rejected. Without it, any object is valid.',
+      description: 'Without it, any object is valid.',
       additionalProperties: false,
       required: ['file'],
       properties: {
@@ -101,73 +85,27 @@ const STREAM = {
           title: 'File',
           description: 'Path of the schema; a relative one starts at the folder of this file.',
         },
+        mode: {
+          ...oneOf(...SCHEMA_MODES),
+          title: 'Mode',
+          description:
+            'Events that do not match: enforce = they are rejected; warn = they are stored with the ' +
+            'header fb-schema-error, and counted; off = they are not looked for [enforce].',
+        },
+        candidate: {
+          type: 'string',
+          minLength: 1,
+          errorMessage: 'must be the path of a file',
+          title: 'Candidate',
+          description:
+            'Path of a schema that is evaluated too, for a sample of the events, and only counted ' +
+            '[none].',
+        },
       },
     },
     key: { $ref: '#/$defs/key' },
     headers: { $ref: '#/$defs/headers' },
-    idField: {
-      ...text(FIELD_PATH),
-      title: 'Field of the id',
-      description: 'Field with the id of an event, for the header event-id [FOREBAY_ID_FIELD].',
-    },
-    traceField: {
-      ...text(FIELD_PATH),
-      title: 'Field of the trace context',
-      description:
-        'Field with the W3C traceparent of an event, which takes precedence over that of its ' +
-        'request [none].',
-    },
-    time: {
-      title: 'Timestamp',
-      description: 'Timestamp of the records: the time of arrival, or a field [arrival].',
-      anyOf: [
-        { const: 'arrival', description: 'The time of arrival.' },
-        { type: 'object', description: 'A field of the event.' },
-      ],
-      type: ['string', 'object'],
-      additionalProperties: false,
-      required: ['field'],
-      properties: {
-        field: {
-          ...text(FIELD_PATH),
-          title: 'Field',
-          description:
-            'Field with the time of the event; user.at = the field at of the object user.',
-        },
-        unit: {
-          ...oneOf(...TIME_UNITS),
-          title: 'Unit',
-          description:
-            'Unit of a number, since 1970-01-01 UTC; iso = a text such as 2026-01-31T12:00:00Z ' +
-            '[ms].',
-        },
-        pastMs: {
-          ...wholeNumber(0, timeSpanMs),
-          title: 'Maximum age',
-          description: 'Milliseconds before the arrival; an older time does not count [432000000].',
-        },
-        futureMs: {
-          ...wholeNumber(0, timeSpanMs),
-          title: 'Maximum time ahead',
-          description: 'Milliseconds after the arrival; a later time does not count [300000].',
-        },
-      },
-      errorMessage: TIME_FORMS,
-    },
-    ip: {
-      ...oneOf('truncated', 'full'),
-      title: 'Precision of client addresses',
-      description:
-        'Header client-ip: truncated = the /24 network of an IPv4 address, the /48 of an IPv6 ' +
-        'one; full = the address [truncated].',
-    },
-    value: {
-      ...oneOf('json', 'as-sent'),
-      title: 'Stored format',
-      description:
-        'json = MessagePack is stored as JSON; as-sent = each event as it was sent, with the header ' +
-        'content-type [json].',
-    },
+    ...RECORD_PROPERTIES,
     limits: {
       type: 'object',
       title: 'Limits',
@@ -192,7 +130,7 @@ const STREAM = {
           title: 'Share of the buffer',
           description:
             'Maximum share of FOREBAY_BUFFER_BYTES that the events of this stream may hold, above ' +
-            'it buffer_full [1 for a single stream, otherwise 0.5].',
+            'it buffer_full [1 for a single stream, otherwise 0.5; 0.1 if internal].',
         },
       },
     },
@@ -216,6 +154,14 @@ const STREAM = {
       title: 'Plain clients',
       description: 'Whether clients without acknowledgments may write to the stream [accept].',
     },
+    deadLetter: { $ref: '#/$defs/deadLetter' },
+    internal: {
+      type: 'boolean',
+      title: 'Internal',
+      description:
+        'Whether only Forebay itself writes to the stream, such as dead letters: no client can name ' +
+        'it [false].',
+    },
     owner: {
       type: 'string',
       pattern: '^[^\\p{C}\\p{Zl}\\p{Zp}]{1,100}$',
@@ -226,7 +172,9 @@ const STREAM = {
     required: {
       type: 'boolean',
       title: 'Required for readiness',
-      description: 'Whether the gateway is ready only while it can write to the stream [true].',
+      description:
+        'Whether the gateway is ready only while it can write to the stream [true; false if ' +
+        'internal].',
     },
   },
 } as const;
@@ -272,7 +220,11 @@ export const STREAM_FILE_SCHEMA = {
       title: 'Defaults',
       description: 'Values for streams that do not have their own.',
       additionalProperties: false,
-      properties: { key: { $ref: '#/$defs/key' }, headers: { $ref: '#/$defs/headers' } },
+      properties: {
+        key: { $ref: '#/$defs/key' },
+        headers: { $ref: '#/$defs/headers' },
+        deadLetter: { $ref: '#/$defs/deadLetter' },
+      },
     },
     streams: {
       type: 'object',
@@ -291,6 +243,14 @@ export const STREAM_FILE_SCHEMA = {
   },
   $defs: {
     stream: STREAM,
+    deadLetter: {
+      ...text(STREAM_NAME),
+      title: 'Dead letters',
+      description:
+        'Internal stream that also receives the events that are rejected for good ' +
+        '[defaults.deadLetter, otherwise none]. That of the defaults also receives events that ' +
+        'belong to no stream.',
+    },
     headers: {
       type: 'array',
       title: 'Record headers',

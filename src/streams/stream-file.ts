@@ -6,7 +6,9 @@
 /** A checked stream file. */
 export interface StreamFile {
   readonly routing: Routing;
-  /** In the order of the file; at least one. Names are unique. */
+  /** Stream of dead letters of events that belong to no stream; undefined = these have none. */
+  readonly deadLetter: string | undefined;
+  /** In the order of the file; at least one that is not internal. Names are unique. */
   readonly streams: readonly StreamSpec[];
 }
 
@@ -37,7 +39,7 @@ export interface StreamSpec {
   /** Creation of a missing topic; undefined = Forebay does not create it. */
   readonly create: TopicCreation | undefined;
   /** JSON Schema of its events; undefined = every object is valid. */
-  readonly schema: SchemaSource | undefined;
+  readonly schema: StreamSchema | undefined;
   /** Fields whose values become the record key, in order; empty = records have no key. */
   readonly key: readonly FieldPath[];
   readonly record: RecordFormatSpec;
@@ -48,6 +50,10 @@ export interface StreamSpec {
   readonly access: 'keyed' | 'open';
   /** Whether clients without acknowledgments may write. */
   readonly plain: 'accept' | 'refuse';
+  /** Stream that also receives the events that are rejected for good; undefined = none does. */
+  readonly deadLetter: string | undefined;
+  /** Only Forebay itself writes to it: no client can name it. */
+  readonly internal: boolean;
   /** Team or contact, for operators and alerts. */
   readonly owner: string | undefined;
   /** Whether the instance is ready only while this stream is. */
@@ -120,6 +126,19 @@ export interface SchemaSource {
   readonly file: string;
   /** Its content, which all workers compile; undefined = each reads the file. */
   readonly text: string | undefined;
+}
+
+/** Effects of a schema on events that do not match it. */
+export const SCHEMA_MODES = ['enforce', 'warn', 'off'] as const;
+
+export type SchemaMode = (typeof SCHEMA_MODES)[number];
+
+/** The schema of a stream. */
+export interface StreamSchema extends SchemaSource {
+  /** `enforce` rejects events that do not match, `warn` stores and counts them, `off` ignores it. */
+  readonly mode: SchemaMode;
+  /** A schema that is evaluated too, and only counted; undefined = none. */
+  readonly candidate: SchemaSource | undefined;
 }
 
 /** Properties of a topic at its creation. */

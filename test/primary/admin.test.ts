@@ -126,6 +126,7 @@ test('/streams returns the streams in use, to every client; 404 without a stream
         topic: 't',
         match: [],
         schema: { file: 'a.json', sha256: createHash('sha256').update('{}').digest('hex') },
+        schemaMode: 'enforce',
         key: ['user.id'],
         headers: [],
         idField: 'id',

@@ -17,6 +17,7 @@ const FAILED = 'stream file reload failed, keeping the previous streams';
 function fileOf(...names: string[]): StreamFile {
   return {
     routing: { field: undefined, unknown: 'refuse' },
+    deadLetter: undefined,
     streams: names.map((name) => ({ ...SPEC!, name, topic: `topic.${name}` })),
   };
 }

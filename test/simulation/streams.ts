@@ -4,6 +4,7 @@ import {
   PLAIN_RECORDS,
   REFUSE,
   type StreamFile,
+  type StreamSchema,
   type StreamSpec,
 } from '../../src/streams/stream-file.ts';
 import { BUILT_IN_SCHEMA } from '../../src/worker/intake/validator.ts';
@@ -88,7 +89,12 @@ export function topicName(topic: number): string {
   return topic === 0 ? TOPIC : `${TOPIC}.${topic}`;
 }
 
-const SCHEMA = { file: 'simulated.json', text: JSON.stringify(BUILT_IN_SCHEMA) };
+const SCHEMA: StreamSchema = {
+  file: 'simulated.json',
+  text: JSON.stringify(BUILT_IN_SCHEMA),
+  mode: 'enforce',
+  candidate: undefined,
+};
 
 /**
  * Returns the stream file of a plan. Every second stream has a schema, and thus no fast path.
@@ -114,11 +120,13 @@ export function streamFileOf(plan: StreamsPlan, keyField: string, isMoved: boole
       origins: undefined,
       access: 'open',
       plain: 'accept',
+      deadLetter: undefined,
+      internal: false,
       owner: undefined,
       required: true,
     };
   });
-  return { routing: { field: [FIELD], unknown: REFUSE }, streams };
+  return { routing: { field: [FIELD], unknown: REFUSE }, deadLetter: undefined, streams };
 }
 
 /** Returns the name of the stream that reloads move. */

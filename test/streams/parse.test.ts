@@ -17,7 +17,7 @@ streams:
       partitions: 24
       replication: 3
       config: { retention.ms: 9223372036854775807, cleanup.policy: compact, x: 0x10, y: false }
-    schema: { file: schemas/click.json }
+    schema: { file: schemas/click.json, mode: warn, candidate: next.json }
     key: { fields: [tenant, user.id] }
     headers: [resent, event-id, received, client-ip, traceparent]
     idField: event.id
@@ -29,8 +29,10 @@ streams:
     origins: [HTTPS://Shop.example:443, app://x]
     access: open
     plain: refuse
+    deadLetter: bad
     owner: team-web
     required: false
+  bad: { topic: forebay.bad, internal: true }
   other: { topic: web.other, create: {}, key: none, schema: { file: /abs/other.json } }
   default: { topic: web.default }
 `;
@@ -40,6 +42,7 @@ test('a full file: every property, absolute paths, normalized origins, exact num
   assert.deepEqual([errors, warnings], [[], []]);
   assert.deepEqual(file, {
     routing: { field: ['event', 'type'], unknown: 'other' },
+    deadLetter: undefined,
     streams: [
       {
         name: 'clicks',
@@ -55,7 +58,12 @@ test('a full file: every property, absolute paths, normalized origins, exact num
             y: 'false',
           },
         },
-        schema: { file: '/etc/forebay/schemas/click.json', text: '{}' },
+        schema: {
+          file: '/etc/forebay/schemas/click.json',
+          text: '{}',
+          mode: 'warn',
+          candidate: { file: '/etc/forebay/next.json', text: '{}' },
+        },
         key: [['tenant'], ['user', 'id']],
         record: {
           headers: ['received', 'event-id', 'resent', 'traceparent', 'client-ip'],
@@ -69,7 +77,18 @@ test('a full file: every property, absolute paths, normalized origins, exact num
         origins: ['https://shop.example', 'app://x'],
         access: 'open',
         plain: 'refuse',
+        deadLetter: 'bad',
+        internal: false,
         owner: 'team-web',
+        required: false,
+      },
+      {
+        ...DEFAULTS,
+        name: 'bad',
+        topic: 'forebay.bad',
+        key: [],
+        limits: { ...DEFAULTS.limits, bufferShare: 0.1 },
+        internal: true,
         required: false,
       },
       {
@@ -77,7 +96,7 @@ test('a full file: every property, absolute paths, normalized origins, exact num
         name: 'other',
         topic: 'web.other',
         create: { partitions: undefined, replication: undefined, config: {} },
-        schema: { file: '/abs/other.json', text: '{}' },
+        schema: { file: '/abs/other.json', text: '{}', mode: 'enforce', candidate: undefined },
         key: [],
         record: { ...PLAIN_RECORDS, headers: ['stream'] },
       },
@@ -103,6 +122,8 @@ const DEFAULTS = {
   origins: undefined,
   access: 'keyed',
   plain: 'accept',
+  deadLetter: undefined,
+  internal: false,
   owner: undefined,
   required: true,
 };
@@ -113,6 +134,7 @@ test('defaults: buffer share by the number of streams, access by the settings, k
   const expected = { ...DEFAULTS, name: 'a', topic: 't', limits: alone };
   assert.deepEqual(parse(one).file, {
     routing: { field: undefined, unknown: 'refuse' },
+    deadLetter: undefined,
     streams: [expected],
   });
   const open = parse(one, { authenticates: false, keyField: 'id' });
@@ -121,6 +143,19 @@ test('defaults: buffer share by the number of streams, access by the settings, k
   assert.deepEqual(
     two?.streams.map(({ limits }) => limits.bufferShare),
     [0.5, 0.5],
+  );
+  const withInternal =
+    'version: 1\ndefaults: { deadLetter: b }\nstreams: { a: { topic: t }, b: { topic: u, internal: true } }';
+  assert.deepEqual(
+    parse(withInternal).file?.streams.map((stream) => [
+      stream.limits.bufferShare,
+      stream.deadLetter,
+    ]),
+    [
+      [1, 'b'],
+      [0.1, undefined],
+    ],
+    'an internal stream is no other stream, and has no dead letters',
   );
   const none = parse('version: 1\ndefaults: { key: none }\nstreams: { a: { topic: t } }').file;
   assert.deepEqual(none?.streams[0]?.key, []);
@@ -229,11 +264,49 @@ const ERRORS: readonly [file: string, message: string, context?: Partial<StreamF
   [STREAM('‸topics: x'), 'streams.a.topics: unknown property; did you mean topic?'],
   [
     STREAM('‸partition: 1'),
-    'streams.a.partition: unknown property; known: topic, match, create, schema, key, headers, idField, traceField, time, ip, value, limits, origins, access, plain, owner, required',
+    'streams.a.partition: unknown property; known: topic, match, create, schema, key, headers, idField, traceField, time, ip, value, limits, origins, access, plain, deadLetter, internal, owner, required',
   ],
   [
     STREAM('headers: [received, ‸fb-id]'),
     'streams.a.headers[1] must be received, event-id, resent, traceparent, tracestate, request-id, identity, stream, schema, transport, instance, client-ip, user-agent, origin or referer, not "fb-id"',
+  ],
+  // Schemas, internal streams, dead letters.
+  [
+    STREAM('schema: { file: s.json, mode: ‸strict }'),
+    'streams.a.schema.mode must be enforce, warn or off, not "strict"',
+  ],
+  [STREAM('‸schema: { candidate: s.json }'), 'streams.a.schema requires file'],
+  [
+    STREAM('deadLetter: ‸rejects').replace(
+      'streams:',
+      'streams:\n  rejected: { topic: r, internal: true }',
+    ),
+    'streams.a.deadLetter names no stream: "rejects"; did you mean rejected?',
+  ],
+  [STREAM('deadLetter: ‸a'), 'streams.a.deadLetter names a, which is not internal'],
+  [
+    'version: 1\ndefaults: { deadLetter: ‸b }\nstreams: { a: { topic: t } }',
+    'defaults.deadLetter names no stream: "b"',
+  ],
+  [
+    'version: 1\nrouting: { field: f, unknown: ‸b }\nstreams: { a: { topic: t, match: [x] }, b: { topic: u, internal: true } }',
+    'routing.unknown names b, which is internal',
+  ],
+  [
+    'version: 1\nstreams: { a: { topic: ‸t }, b: { topic: t, internal: true } }',
+    'streams.a.topic is also the topic of b, which is internal',
+  ],
+  [
+    'version: 1\nstreams: { a: { topic: t }, b: { topic: u, internal: true, plain: ‸refuse } }',
+    'streams.b.plain does not apply to an internal stream',
+  ],
+  [
+    'version: 1\nstreams: { a: { topic: t }, default: { topic: u, internal: ‸true } }',
+    'streams.default.internal: the stream default receives events of clients',
+  ],
+  [
+    'version: 1\nstreams: ‸{ b: { topic: u, internal: true } }',
+    'streams: all are internal, so that no client can write',
   ],
   [STREAM('headers: [stream, ‸stream]'), 'streams.a.headers[1] repeats streams.a.headers[0]'],
   [STREAM('headers: ‸stream'), 'streams.a.headers must be a list, not "stream"'],
@@ -258,12 +331,12 @@ const ERRORS: readonly [file: string, message: string, context?: Partial<StreamF
   [STREAM('ip: ‸none'), 'streams.a.ip must be truncated or full, not "none"'],
   [STREAM('value: ‸avro'), 'streams.a.value must be json or as-sent, not "avro"'],
   [
-    STREAM('schema: { file: x, ‸mode: warn }'),
-    'streams.a.schema.mode: unknown property; known: file',
+    STREAM('schema: { file: x, ‸draft: 7 }'),
+    'streams.a.schema.draft: unknown property; known: file, mode, candidate',
   ],
   [
     'version: 1\ndefaults: { ‸access: open }\nstreams: { a: { topic: t } }',
-    'defaults.access: unknown property; known: key, headers',
+    'defaults.access: unknown property; known: key, headers, deadLetter',
   ],
   [
     'version: 1\nstreams:\n  a: { topic: ‸a b }',

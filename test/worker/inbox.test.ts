@@ -10,7 +10,7 @@ const receive = (message: ToWorker) => process.emit('message', message, undefine
 const streams = (version: number): ToWorker => ({
   type: 'streams',
   version,
-  file: { routing: { field: undefined, unknown: 'refuse' }, streams: [] },
+  file: { routing: { field: undefined, unknown: 'refuse' }, deadLetter: undefined, streams: [] },
   slots: IMPLICIT_SLOTS,
 });
 

@@ -20,9 +20,11 @@ export function streamsSummary({ routing, streams }: StreamFile): string {
   return `${[...lines, '', routingLine(routing)].join('\n')}\n`;
 }
 
-function cellsOf({ name, topic, match, key, access, owner }: StreamSpec): string[] {
+function cellsOf({ name, topic, match, key, access, internal, owner }: StreamSpec): string[] {
+  const ownedBy = printable(owner ?? NONE);
+  if (internal) return [name, topic, NONE, NONE, 'internal', ownedBy];
   const keys = key.map((path) => path.join('.'));
-  return [name, topic, listed(match), listed(keys), access, printable(owner ?? NONE)];
+  return [name, topic, listed(match), listed(keys), access, ownedBy];
 }
 
 function routingLine({ field, unknown }: StreamFile['routing']): string {

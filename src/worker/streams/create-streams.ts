@@ -71,7 +71,7 @@ export function createStreams(
   const slots = slotsFor(file, areDeclared, counters.slots);
   counters.assign(slots);
   const setting = (areDeclared ? SETTINGS.streamsFile : SETTINGS.eventSchema).env;
-  const streams = file.streams.map((spec) => {
+  const streams = file.streams.filter(isOpenToClients).map((spec) => {
     const topic = topics.find(({ name }) => name === spec.topic);
     assert(topic !== undefined, 'each stream has its topic');
     const before = previous?.find(spec.name);
@@ -97,6 +97,10 @@ export function createStreams(
   });
   for (const { topic, cells } of streams.toReversed()) topic.cells = cells;
   return new StreamTable(file.routing, streams, areDeclared, budget);
+}
+
+function isOpenToClients({ internal }: StreamSpec): boolean {
+  return !internal;
 }
 
 /** Whether two declarations are equal, with the texts of their schemas. */

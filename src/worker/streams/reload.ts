@@ -73,7 +73,7 @@ export class StreamReload {
     this.#noteUnused(streams.table, performance.now());
     this.#schedule();
     const isNew = (topic: Topic) =>
-      file.streams.some((spec) => spec.topic === topic.name) &&
+      file.streams.some((spec) => spec.topic === topic.name && !spec.internal) &&
       !streams.table.streams.some((stream) => stream.topic === topic);
     const added = topics.filter(isNew);
     const creates = (topic: Topic) =>
@@ -125,7 +125,11 @@ export class StreamReload {
 
   #noteUnused({ streams }: StreamTable, nowMs: number): void {
     for (const topic of this.#parts.topics) {
-      if (streams.some((stream) => stream.topic === topic)) this.#unusedSinceMs.delete(topic);
+      const isInternal = this.#wanted?.streams.some(
+        (spec) => spec.internal && spec.topic === topic.name,
+      );
+      const isUsed = isInternal || streams.some((stream) => stream.topic === topic);
+      if (isUsed) this.#unusedSinceMs.delete(topic);
       else if (!this.#unusedSinceMs.has(topic)) this.#unusedSinceMs.set(topic, nowMs);
     }
   }

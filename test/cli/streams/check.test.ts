@@ -72,7 +72,7 @@ streams:
       '3:34: streams.a.schema.file: bad.json is not a valid schema of draft-07: /type must be one of "array", "boolean", "integer", "null", "number", "object", "string"; did you mean object?',
       '3:54: streams.a.access is keyed, which requires FOREBAY_KEYS_FILE, FOREBAY_JWT_JWKS_FILE or FOREBAY_JWT_JWKS_URL',
       '4:34: streams.b.schema.file: none.json cannot be read: no such file or directory (ENOENT)',
-      '4:47: streams.b.x: unknown property; known: topic, match, create, schema, key, headers, idField, traceField, time, ip, value, limits, origins, access, plain, owner, required',
+      '4:47: streams.b.x: unknown property; known: topic, match, create, schema, key, headers, idField, traceField, time, ip, value, limits, origins, access, plain, deadLetter, internal, owner, required',
       '',
     ],
   );

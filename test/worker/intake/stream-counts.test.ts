@@ -32,6 +32,7 @@ const spec = (name: string, topic: string, more: Partial<StreamSpec> = {}): Stre
 /** Two streams share a topic; the last one has no room for long events. */
 const FILE: StreamFile = {
   routing: { field: ['type'], unknown: REFUSE },
+  deadLetter: undefined,
   streams: [
     spec('a', 'shared'),
     spec('b', 'shared', { key: [] }),

@@ -63,7 +63,11 @@ function setUp(specs: Readonly<Record<string, Partial<StreamSpec>>>, field?: str
   const streams = Object.entries(specs).map(([name, spec]) => {
     return { ...IMPLICIT!, name, key: [], topic: name, ...spec };
   });
-  const file = { routing: { field: field?.split('.'), unknown: 'refuse' }, streams };
+  const file = {
+    routing: { field: field?.split('.'), unknown: 'refuse' },
+    deadLetter: undefined,
+    streams,
+  };
   const budget = new Budget(64 * MIB);
   const topics = createTopics({ streams, areDeclared: true }, budget, 64 * KIB);
   for (const topic of topics) topic.resize(1);

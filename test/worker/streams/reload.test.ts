@@ -35,6 +35,7 @@ type Streams = Readonly<Record<string, Partial<StreamSpec>>>;
 function fileOf(streams: Streams): StreamFile {
   return {
     routing: { field: ['type'], unknown: REFUSE },
+    deadLetter: undefined,
     streams: Object.entries(streams).map(([name, spec]) => {
       return { ...IMPLICIT!, name, topic: name, match: [name], create: undefined, ...spec };
     }),
@@ -341,7 +342,8 @@ test('a topic that does not exist delays the switch only if it is created', asyn
 
 test('an unusable schema changes nothing', async () => {
   const rig = new Rig(A);
-  const schema = { file: '/schema.json', text: '{"type":1}' };
+  const text = '{"type":1}';
+  const schema = { file: '/schema.json', text, mode: 'enforce', candidate: undefined } as const;
   await assert.rejects(rig.apply({ a: { ...open, topic: 'b', schema } }), /schema\.json/);
   assert.equal(rig.answer('a'), 'a');
   await until(() => rig.removed.includes('b'), { everyMs: 1, what: 'the end of its topic' });

@@ -26,6 +26,7 @@ function tableOf(
 ) {
   const file: StreamFile = {
     routing: { field: field?.split('.'), unknown },
+    deadLetter: undefined,
     streams: Object.entries(specs).map(([name, spec]) => {
       return { ...SPEC, name, topic: `topic.${name}`, ...spec };
     }),

@@ -47,7 +47,9 @@ export function installationOf(
 ): Installation {
   const own = `${config.tlsCertFile === undefined ? 'http' : 'https'}://localhost:${config.port}`;
   const authenticates = requiresAuthentication(config);
-  const streams = file.streams.map((spec) => specified(spec, config, areDeclared, authenticates));
+  const streams = file.streams
+    .filter(({ internal }) => !internal)
+    .map((spec) => specified(spec, config, areDeclared, authenticates));
   const isOpen = streams.some(({ access }) => access === 'any');
   return {
     url: new URL(url ?? own),
