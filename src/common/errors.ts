@@ -58,6 +58,25 @@ export const eventCodes = Object.keys(EVENT_CODES) as EventCode[];
 export const requestCodes = Object.keys(REQUEST_CODES) as RequestCode[];
 /** Codes of a path or an event without a stream for its sender. */
 export const streamCodes = ['unknown_stream', 'forbidden_stream'] as const;
+/** Codes of events that dead letters keep: no retry can succeed, and the sender may write. */
+export const deadLetterCodes = [
+  'invalid_json',
+  'invalid_msgpack',
+  'invalid_utf8',
+  'not_an_object',
+  'schema',
+  'too_large',
+  'too_deep',
+  'too_many_events',
+  'unknown_stream',
+  'rejected_by_kafka',
+] as const satisfies readonly EventCode[];
+export type DeadLetterCode = (typeof deadLetterCodes)[number];
+
+export function isDeadLetterCode(code: EventCode): code is DeadLetterCode {
+  return (deadLetterCodes as readonly EventCode[]).includes(code);
+}
+
 export const retryCodes = eventCodes.filter((code) => EVENT_CODES[code].retry) as RetryCode[];
 
 /** Maximum length of a message in a response, in characters; see {@link boundedMessage}. */

@@ -5,6 +5,7 @@
  */
 import { eventCodes, requestCodes, retryCodes, streamCodes } from '../common/errors.ts';
 import { seconds, stageSeconds } from './buckets.ts';
+import { DEAD_LETTER_SERIES } from './dead-letter-series.ts';
 import {
   CLOSE_REASONS,
   KEY_RESULTS,
@@ -104,6 +105,7 @@ export const CATALOGUE = [
     from: 'primary',
     slots: 'stream or none',
   },
+  ...DEAD_LETTER_SERIES,
   {
     name: 'forebay_key_events_total',
     type: 'counter',

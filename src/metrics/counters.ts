@@ -100,5 +100,6 @@ export function cells<L extends string>(name: SeriesName, values: readonly L[]):
 
 /** Returns a histogram's cells, for one label value if it has a label. */
 export function histogram(name: SeriesName, labelValue?: string): HistogramCells {
-  return { first: cellOf(name, labelValue), bounds: seriesOf(name).buckets ?? [] };
+  const values = labelValue === undefined ? [] : [labelValue];
+  return { first: cellOf(name, ...values), bounds: seriesOf(name).buckets ?? [] };
 }

@@ -40,6 +40,9 @@ export const STAGES = ['decode', 'lane', 'produce', 'ack'] as const;
 /** Results of the events of an API key. */
 export const KEY_RESULTS = ['stored', 'refused', 'dropped'] as const;
 
+/** Ends of dead letters. */
+export const DEAD_LETTER_RESULTS = ['written', 'dropped', 'lost'] as const;
+
 /** Results of attempts to replace the streams in use. */
 export const RELOAD_RESULTS = ['applied', 'rejected'] as const;
 export type ReloadResult = (typeof RELOAD_RESULTS)[number];

@@ -13,7 +13,7 @@
 import assert from 'node:assert/strict';
 import { LIMITS } from '../config/limits.ts';
 import { CATALOGUE, type SeriesName } from './catalogue.ts';
-import { type Series, slotLabel } from './series.ts';
+import { labelsOf, type Series, slotLabel } from './series.ts';
 
 /** Slots of streams, with one for events without a stream; of keys, with those for all others. */
 export const STREAM_SLOTS = LIMITS.streams + 1;
@@ -44,7 +44,7 @@ export const LAYOUT_CELLS = KEYS_START + KEY_SLOTS * KEY_CELLS;
 
 /** Returns the number of cells of `series`, in each of its slots. */
 export function cellCount(series: Series): number {
-  return cellWidth(series) * (series.label?.values.length ?? 1);
+  return cellWidth(series) * labelsOf(series).length;
 }
 
 /** Returns the number of cells per label value. */
@@ -67,13 +67,18 @@ export function firstCell(name: SeriesName): number {
   return cell;
 }
 
-/** Returns the cell of `name` for one label value; the first one of a histogram. */
-export function cellOf(name: SeriesName, labelValue?: string): number {
+/**
+ * Returns the cell of `name` for one label value, or one value of each of its two labels; the first
+ * one of a histogram.
+ */
+export function cellOf(name: SeriesName, ...labelValues: readonly string[]): number {
   const first = firstCell(name);
-  if (labelValue === undefined) return first;
+  if (labelValues.length === 0) return first;
   const series = seriesOf(name);
-  const index = series.label?.values.indexOf(labelValue) ?? -1;
-  assert(index >= 0, `${name} has no label value ${labelValue}`);
+  const index = labelsOf(series).findIndex((labels) =>
+    Object.values(labels).every((value, label) => value === labelValues[label]),
+  );
+  assert(index >= 0, `${name} has no label value ${labelValues.join(', ')}`);
   return first + index * cellWidth(series);
 }
 

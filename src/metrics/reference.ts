@@ -61,8 +61,11 @@ ${buckets.join('\n')}
 }
 
 function labels(series: Series): string {
-  const values = series.label?.values.join(', ');
+  const fixed = [series.label, series.secondLabel].filter((label) => label !== undefined);
   return labelNames(series)
-    .map((name) => (name === series.label?.name ? `\`${name}\`: ${values}` : `\`${name}\``))
+    .map((name) => {
+      const values = fixed.find((label) => label.name === name)?.values.join(', ');
+      return values === undefined ? `\`${name}\`` : `\`${name}\`: ${values}`;
+    })
     .join('; ');
 }

@@ -5,6 +5,7 @@ export type Unit =
   | 'seconds'
   | 'bytes'
   | 'events'
+  | 'letters'
   | 'connections'
   | 'handshakes'
   | 'requests'
@@ -14,6 +15,12 @@ export type Unit =
   | 'workers'
   | 'reloads'
   | 'restarts';
+
+/** A label with a fixed set of values. */
+export interface Label {
+  readonly name: string;
+  readonly values: readonly string[];
+}
 
 export interface Series {
   readonly name: `forebay_${string}`;
@@ -30,7 +37,9 @@ export interface Series {
    * also `(none)`, for what belongs to no stream.
    */
   readonly slots?: 'stream' | 'stream or none' | 'key';
-  readonly label?: { readonly name: string; readonly values: readonly string[] };
+  readonly label?: Label;
+  /** A second label: there is a value for each pair. */
+  readonly secondLabel?: Label;
   /** Labels whose values are known only at run time. */
   readonly openLabels?: readonly string[];
   /** Upper bounds of a histogram's buckets, ascending, without +Inf. */
@@ -44,7 +53,20 @@ export function slotLabel({ slots }: Series): 'stream' | 'key' | undefined {
 
 /** Returns the names of the labels that an operator sees, in order. */
 export function labelNames(series: Series): string[] {
-  const { from, label, openLabels = [] } = series;
+  const { from, label, secondLabel, openLabels = [] } = series;
   const worker = from === 'worker' ? ['worker'] : [];
-  return [...worker, slotLabel(series) ?? [], ...openLabels, label?.name ?? []].flat();
+  return [
+    ...worker,
+    slotLabel(series) ?? [],
+    ...openLabels,
+    label?.name ?? [],
+    secondLabel?.name ?? [],
+  ].flat();
+}
+
+/** Returns the labels of each value of a series in a slot, in the order of their cells. */
+export function labelsOf({ label, secondLabel }: Series): Readonly<Record<string, string>>[] {
+  if (label === undefined) return [{}];
+  const seconds = secondLabel?.values.map((value) => ({ [secondLabel.name]: value })) ?? [{}];
+  return label.values.flatMap((value) => seconds.map((rest) => ({ [label.name]: value, ...rest })));
 }

@@ -9,11 +9,13 @@
  * "Slot" means a slot of workers here; those of the layout are named by the offset of their cells.
  */
 import assert from 'node:assert/strict';
+import { deadLetterCodes } from '../common/errors.ts';
 import { CATALOGUE, type SeriesName } from '../metrics/catalogue.ts';
 import type { MetricSnapshot } from '../metrics/counters.ts';
 import { WORKER_CAUSES } from '../metrics/labels.ts';
 import {
   cellCount,
+  cellOf,
   firstCell,
   KEYS_START,
   LAYOUT_CELLS,
@@ -41,6 +43,13 @@ for (const { name } of CATALOGUE) {
 }
 
 const IN_FLIGHT = firstCell('forebay_events_in_flight');
+/** Cells of the dead letters of each code in the first slot. */
+const DEAD_LETTERS = deadLetterCodes.map((code) => ({
+  attempted: cellOf('forebay_dead_letters_attempted_total', code),
+  written: cellOf('forebay_dead_letters_total', code, 'written'),
+  dropped: cellOf('forebay_dead_letters_total', code, 'dropped'),
+  lost: cellOf('forebay_dead_letters_total', code, 'lost'),
+}));
 
 /** Contribution of one worker to the sum. */
 interface Part {
@@ -119,7 +128,8 @@ export class MetricTotals {
   }
 
   /**
-   * Removes a dead worker: its counters stay, the events in flight in its last report are lost.
+   * Removes a dead worker: its counters stay, the events and dead letters in flight in its last
+   * report are lost.
    * @returns the number of lost events
    */
   retire(worker: number, cause: WorkerCause): number {
@@ -128,6 +138,9 @@ export class MetricTotals {
     const lost = this.inFlight(worker);
     for (let stream = 0; stream < this.#streams; stream++) {
       this.#lost[cause][stream]! += part.last[IN_FLIGHT + stream * STREAM_CELLS]!;
+    }
+    for (let distance = 0; distance < this.#streams * STREAM_CELLS; distance += STREAM_CELLS) {
+      loseDeadLetters(part.last, distance);
     }
     this.#workers.delete(worker);
     part.dead = true;
@@ -221,6 +234,14 @@ export class MetricTotals {
     const place = this.#slots[slot - 1];
     assert(place !== undefined, `unknown slot ${slot}`);
     return place;
+  }
+}
+
+/** Counts the dead letters of a stream that have no result as lost. */
+function loseDeadLetters(last: Float64Array, distance: number): void {
+  for (const { attempted, written, dropped, lost } of DEAD_LETTERS) {
+    const ended = last[written + distance]! + last[dropped + distance]! + last[lost + distance]!;
+    last[lost + distance]! += last[attempted + distance]! - ended;
   }
 }
 

@@ -3,7 +3,7 @@ import { type Metric, Registry } from 'prom-client';
 import { CATALOGUE, type SeriesName } from '../metrics/catalogue.ts';
 import { RELOAD_RESULTS, WORKER_CAUSES, WORKER_STATES } from '../metrics/labels.ts';
 import { cellOf, KEY_CELLS, STREAM_CELLS, seriesOf } from '../metrics/layout.ts';
-import { type Series, slotLabel } from '../metrics/series.ts';
+import { labelsOf, type Series, slotLabel } from '../metrics/series.ts';
 import { NO_STREAM } from '../metrics/slots.ts';
 import type { MetricTotals, WorkerCause } from './metric-totals.ts';
 import type { LabelSlot, SlotAssignment } from './slot-assignment.ts';
@@ -102,12 +102,11 @@ function streamsOf(
   return streams.filter(({ name }) => name !== NO_STREAM);
 }
 
-/** First cell of each value of the series' label; of the series, if it has none; in slot 0. */
-function cellsOf({ label }: Series, name: SeriesName): LabeledCells[] {
-  if (label === undefined) return [{ labels: {}, first: cellOf(name) }];
-  return label.values.map((value) => ({
-    labels: { [label.name]: value },
-    first: cellOf(name, value),
+/** First cell of each value of the series' labels; of the series, if it has none; in slot 0. */
+function cellsOf(series: Series, name: SeriesName): LabeledCells[] {
+  return labelsOf(series).map((labels) => ({
+    labels,
+    first: cellOf(name, ...Object.values(labels)),
   }));
 }
 

@@ -12,6 +12,7 @@ import type { Producer } from './producer/producer.ts';
 import { residentBytes } from './resident-memory.ts';
 
 const IN_FLIGHT = cell('forebay_events_in_flight');
+const DEAD_LETTERS = cell('forebay_dead_letters_in_flight');
 const BUFFER = cell('forebay_buffer_bytes');
 const BUFFER_LIMIT = cell('forebay_buffer_limit_bytes');
 const INPUT = cell('forebay_input_bytes');
@@ -158,9 +159,17 @@ export class Reporter {
       counters.add(IN_FLIGHT + cells, events);
     };
     counters.clearStreams(IN_FLIGHT);
+    counters.clearStreams(DEAD_LETTERS);
     counters.clearStreams(BUFFER);
     counters.clearStreams(OLDEST);
     producer.walk((batch) => {
+      const { topic } = batch.partition;
+      if (topic.hasDeadLetters) {
+        attributedBytes += batch.chargedBytes;
+        counters.add(BUFFER + (topic.cells ?? 0), batch.chargedBytes);
+        batch.eachStream((cells, letters) => counters.add(DEAD_LETTERS + cells, letters));
+        return;
+      }
       const eventBytes = batch.chargedBytes / batch.records;
       batch.eachStream((cells, events) => {
         const bytes = Math.floor(events * eventBytes);

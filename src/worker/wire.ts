@@ -22,6 +22,8 @@ import { Credit } from './acknowledger/credit.ts';
 import type { Authenticator } from './admission/authenticator.ts';
 import { ConnectionAdmission } from './admission/connections.ts';
 import type { Rate } from './admission/token-bucket.ts';
+import { DeadLetters } from './dead-letters/dead-letters.ts';
+import { Deliveries } from './dead-letters/deliveries.ts';
 import type { Faults } from './faults.ts';
 import { HttpHandler } from './ingress/http/http-handler.ts';
 import type { PageSettings } from './ingress/http/page-response.ts';
@@ -41,6 +43,7 @@ import { ActiveStreams } from './streams/active-streams.ts';
 import {
   createStreams,
   createTopics,
+  instanceName,
   type StreamDeclarations,
   type StreamSettings,
   type TopicUsers,
@@ -117,6 +120,8 @@ export interface IntakeStages {
   readonly acknowledger: Acknowledger;
   readonly intake: Intake;
   readonly streams: ActiveStreams;
+  /** Receives the results of all batches. */
+  readonly deliveries: DeliveryListener;
 }
 
 /** Creates the streams, the intake and the acknowledger. */
@@ -134,9 +139,13 @@ export function wireIntake(
     log,
   );
   const reject: RejectionListener = (...rejection) => acknowledger.reject(...rejection);
-  const intake = new Intake(accumulator, counters, reject);
+  const instance = instanceName(settings);
+  const deadLetters = new DeadLetters({ accumulator, budget, topics, counters, instance });
+  const intake = new Intake(accumulator, counters, reject, deadLetters);
   const table = createStreams(declarations, { budget, topics }, settings, reporting);
-  return { acknowledger, intake, streams: new ActiveStreams(table) };
+  const streams = new ActiveStreams(table);
+  const deliveries = new Deliveries(acknowledger, deadLetters, streams);
+  return { acknowledger, intake, streams, deliveries };
 }
 
 export type IngressSettings = Pick<

@@ -129,8 +129,8 @@ class Worker {
       areDeclared: declarations.areDeclared,
     });
     const intakeStages = wireIntake(config, buffer, reporting, declarations);
-    const { acknowledger, streams } = intakeStages;
-    const producer = wireProducer(config, buffer, reporting, this.#kafka(), acknowledger);
+    const { acknowledger, streams, deliveries } = intakeStages;
+    const producer = wireProducer(config, buffer, reporting, this.#kafka(), deliveries);
     const memory = new MemoryLimit(config.maxRssBytes, log);
     const connections = connectionBounds(config.maxConnections);
     const ingress = wireIngress(config, buffer, intakeStages, reporting, {

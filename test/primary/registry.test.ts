@@ -55,13 +55,16 @@ async function scrape(totals: MetricTotals, given: PrimaryFacts = facts): Promis
 
 /** Every sample of the catalog for two workers, and these streams. */
 function promised(series: Series, streams: readonly string[] = ['default']): string[] {
-  const { name, label, buckets } = series;
+  const { name, label, secondLabel, buckets } = series;
   if (name === 'forebay_build_info') {
     return [`${name}{version="1.2.3",node="${process.version}",transport="uws"}`];
   }
   if (name === 'forebay_stream_info') return [`${name}{stream="default",topic="events",owner=""}`];
   if (slotLabel(series) === 'key') return [];
-  const values = label?.values.map((value) => [`${label.name}="${value}"`]) ?? [[]];
+  const seconds = secondLabel?.values.map((value) => [`${secondLabel.name}="${value}"`]) ?? [[]];
+  const values = label?.values.flatMap((value) =>
+    seconds.map((rest) => [`${label.name}="${value}"`, ...rest]),
+  ) ?? [[]];
   const slots = labelNames(series).includes('worker') ? [['worker="1"'], ['worker="2"']] : [[]];
   const named = streams.filter((stream) => stream !== '(none)' || series.slots !== 'stream');
   const inStreams = slotLabel(series) ? named.map((stream) => [`stream="${stream}"`]) : [[]];

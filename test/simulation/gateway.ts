@@ -104,7 +104,7 @@ export class Gateway {
     const buffer = wireBuffer(settings, { streams: declarations.file.streams, areDeclared });
     this.#topics = buffer.topics;
     const decision = wireIntake(settings, buffer, reporting, declarations);
-    const { acknowledger } = decision;
+    const { acknowledger, deliveries } = decision;
     const connection = {
       bootstrap: options.bootstrap,
       createLink: options.createLink,
@@ -119,7 +119,7 @@ export class Gateway {
           report.violation(`authentication failed: ${error}`),
       },
     };
-    this.producer = wireProducer(settings, buffer, reporting, connection, watch(acknowledger));
+    this.producer = wireProducer(settings, buffer, reporting, connection, watch(deliveries));
     const memory = { exceeded: false };
     const { webSocket, http, inputMemory } = wireIngress(settings, buffer, decision, reporting, {
       authenticator: new Authenticator({ origins: new Origins(undefined), log }),

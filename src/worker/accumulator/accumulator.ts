@@ -4,7 +4,6 @@ import { KIB, LIMITS } from '../../config/limits.ts';
 import { type Owner, RecordBatch, type TopicPartition } from './batch.ts';
 import type { Budget } from './budget.ts';
 import type { BatchMemory } from './budget-share.ts';
-import { partitionOfKey } from './murmur2.ts';
 import {
   BATCH_HEADER_BYTES,
   type EncodedHeaders,
@@ -35,6 +34,7 @@ export type WorkListener = (partition: Partition) => void;
  * record, into the open batch of its partition.
  */
 export class Accumulator {
+  readonly #options: AccumulatorOptions;
   readonly #budget: Budget;
   readonly #batchBytes: number;
   readonly #key: Buffer;
@@ -49,10 +49,13 @@ export class Accumulator {
   #timestamp = 0;
   #hasEventTime = false;
   #headers = NO_HEADERS;
+  readonly #siblings: Accumulator[] = [];
   #onWork: WorkListener = () => {};
   #onTooLarge: (topic: Topic) => void = () => {};
 
-  constructor({ budget, batchBytes, maxEventBytes }: AccumulatorOptions) {
+  constructor(options: AccumulatorOptions) {
+    const { budget, batchBytes, maxEventBytes } = options;
+    this.#options = options;
     this.#budget = budget;
     this.#batchBytes = batchBytes;
     this.#key = Buffer.allocUnsafeSlow(maxEventBytes * 3);
@@ -69,6 +72,16 @@ export class Accumulator {
     this.#onTooLarge = listener;
   }
 
+  /** Returns an accumulator of the same batches with a frame of its own. */
+  sibling(): Accumulator {
+    const sibling = new Accumulator(this.#options);
+    sibling.#batchBytesMax = this.#batchBytesMax;
+    sibling.onWork((partition) => this.#onWork(partition));
+    sibling.onTooLarge((topic) => this.#onTooLarge(topic));
+    this.#siblings.push(sibling);
+    return sibling;
+  }
+
   /** Returns whether there is room for a new frame, not necessarily for all of its events. */
   acceptsFrames(topic: Topic): boolean {
     return this.#memoryOf(topic).acceptsFrames;
@@ -81,6 +94,7 @@ export class Accumulator {
   /** Limits batches to a produce request, except those of a single record. */
   setMaxRequestBytes(bytes: number): void {
     this.#batchBytesMax = Math.min(this.#batchBytes, bytes);
+    for (const sibling of this.#siblings) sibling.setMaxRequestBytes(bytes);
   }
 
   /**
@@ -166,7 +180,7 @@ export class Accumulator {
     const timestamp = this.#timestamp;
     const partition =
       keyBytes >= 0
-        ? partitionWith(topic, keySource, keyStart, keyBytes)
+        ? topic.partitionOf(keySource, keyStart, keyBytes)
         : this.#stickyPartition(topic, timestamp, maxBytes);
     const batch = this.#batchWithRoom(partition, timestamp, maxBytes);
     if (batch === undefined) return 'buffer_full';
@@ -190,7 +204,7 @@ export class Accumulator {
       const maxBytes = RECORD_OVERHEAD_BYTES_MAX + end - contentStart;
       const partition =
         keyBytes >= 0
-          ? partitionWith(topic, buffer, keyStart, keyBytes)
+          ? topic.partitionOf(buffer, keyStart, keyBytes)
           : this.#stickyPartition(topic, timestamp, maxBytes);
       const arrivalMs = arrivalsMs[index]!;
       const target = this.#batchForMoved(partition, timestamp, maxBytes, arrivalMs);
@@ -323,14 +337,4 @@ export class Accumulator {
     memory.deallocate(batch.buffer);
     batch.buffer = larger;
   }
-}
-
-/** Returns the partition of `topic` for a key, as Kafka's Java client chooses it. */
-function partitionWith(
-  { partitions }: Topic,
-  keySource: Uint8Array,
-  keyStart: number,
-  keyBytes: number,
-): Partition {
-  return partitions[partitionOfKey(keySource, keyStart, keyBytes, partitions.length)]!;
 }

@@ -75,7 +75,13 @@ export interface Owner {
 
 /** Destination of a batch, as requests and responses name it. */
 export interface TopicPartition {
-  readonly topic: { readonly name: string; readonly share?: BatchMemory | undefined };
+  readonly topic: {
+    readonly name: string;
+    readonly share?: BatchMemory | undefined;
+    readonly cells?: number;
+    /** See Topic. */
+    readonly hasDeadLetters?: boolean;
+  };
   readonly number: number;
 }
 
@@ -213,6 +219,19 @@ export class RecordBatch {
     for (let index = 1; index <= this.records; index++) {
       if (index < this.records && this.#mixed[index] === this.#mixed[from]) continue;
       visit(this.#mixed[from]!, index - from);
+      from = index;
+    }
+  }
+
+  /** Calls `visit` for each run of records of one owner, frame and stream: `[from, to)`. */
+  eachRun(visit: (owner: Owner, frame: number, from: number, to: number) => void): void {
+    const { owners, frames, records } = this;
+    let from = 0;
+    for (let index = 1; index <= records; index++) {
+      const isSame =
+        index < records && owners[index] === owners[from] && frames[index] === frames[from];
+      if (isSame && this.isSameStream(index, from)) continue;
+      visit(owners[from]!, frames[from]!, from, index);
       from = index;
     }
   }

@@ -20,6 +20,7 @@ export class Budget {
   #freeBytes = 0;
   readonly #free = new Map<number, Buffer[]>();
   #underPressure = false;
+  readonly #onPressure: (() => void)[] = [];
   readonly #onPressureEnd: (() => void)[] = [];
   /**
    * Bytes in use by shares of topics: all; those above their high-water marks; those below, beyond
@@ -56,6 +57,11 @@ export class Budget {
   /** Whether a new frame may use the remaining bytes (see `LIMITS.frameRoom`). */
   get acceptsFrames(): boolean {
     return this.#usedBytes < this.eventLimitBytes * (1 - LIMITS.frameRoom);
+  }
+
+  /** Calls `listener` whenever pressure begins, within an allocation: it must not release memory. */
+  onPressure(listener: () => void): void {
+    this.#onPressure.push(listener);
   }
 
   /** Calls `listener` whenever the pressure ends, that of the budget or of a share. */
@@ -142,7 +148,10 @@ export class Budget {
 
   #add(bytes: number): void {
     this.#usedBytes += bytes;
-    if (this.#usedBytes >= this.eventLimitBytes * LIMITS.highWater.stop) this.#underPressure = true;
+    if (this.#usedBytes < this.eventLimitBytes * LIMITS.highWater.stop || this.#underPressure)
+      return;
+    this.#underPressure = true;
+    for (const listener of this.#onPressure) listener();
   }
 
   /** Drops free buffers, largest first, until the rest fits into the remaining budget. */

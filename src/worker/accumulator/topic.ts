@@ -3,6 +3,7 @@ import type { TimestampBounds } from '../../ipc.ts';
 import { Lane } from '../producer/lane.ts';
 import type { RecordBatch, TopicPartition } from './batch.ts';
 import type { BudgetShare } from './budget-share.ts';
+import { partitionOfKey } from './murmur2.ts';
 import { PartitionQueue } from './queue.ts';
 
 /**
@@ -38,16 +39,25 @@ export class Topic {
   readonly share: BudgetShare | undefined;
   /** The instance is ready only while events of the topic can be stored. */
   required: boolean;
+  /** Its records are dead letters; this never changes. */
+  readonly hasDeadLetters: boolean;
   /** Reasons to hold new batches. */
   readonly #holds = new Set<object>();
 
   /** Offset of the cells of its first stream in the metrics, for what its streams share. */
   cells = 0;
 
-  constructor(name: string, share?: BudgetShare, required = true) {
+  constructor(name: string, share?: BudgetShare, required = true, hasDeadLetters = false) {
     this.name = name;
     this.share = share;
     this.required = required;
+    this.hasDeadLetters = hasDeadLetters;
+  }
+
+  /** Returns the partition for a key, as Kafka's Java client chooses it. */
+  partitionOf(keySource: Uint8Array, keyStart: number, keyBytes: number): Partition {
+    const { partitions } = this;
+    return partitions[partitionOfKey(keySource, keyStart, keyBytes, partitions.length)]!;
   }
 
   /** Adds or removes partitions. @returns the removed ones */

@@ -140,7 +140,7 @@ export class Acknowledger implements DeliveryListener {
     else {
       // Parsed once at most, however many replies show records.
       let slices: RecordSlice[] | undefined;
-      eachRun(batch, (owner, frame, from, to) => {
+      batch.eachRun((owner, frame, from, to) => {
         const events = to - from;
         const cells = batch.cellsOf(from);
         const { recordReader } = owner;
@@ -191,7 +191,7 @@ export class Acknowledger implements DeliveryListener {
   #rejectBatch(batch: RecordBatch, code: EventCode): void {
     this.#beginTurn(performance.now());
     const { text } = EVENT_CODES[code];
-    eachRun(batch, (owner, frame, from, to) => {
+    batch.eachRun((owner, frame, from, to) => {
       for (let index = from; index < to; index++) {
         owner.rejected(frame, batch.events[index], code, text);
       }
@@ -234,21 +234,5 @@ export class Acknowledger implements DeliveryListener {
   #markDirty(stream: AckStream): void {
     if (this.#dirty.length === 0) this.#beginTurn(performance.now());
     this.#dirty.push(stream);
-  }
-}
-
-/** Calls `visit` for each run of records of one owner, frame and stream: `[from, to)`. */
-function eachRun(
-  batch: RecordBatch,
-  visit: (owner: Owner, frame: number, from: number, to: number) => void,
-): void {
-  const { owners, frames, records } = batch;
-  let from = 0;
-  for (let index = 1; index <= records; index++) {
-    const isSame =
-      index < records && owners[index] === owners[from] && frames[index] === frames[from];
-    if (isSame && batch.isSameStream(index, from)) continue;
-    visit(owners[from]!, frames[from]!, from, index);
-    from = index;
   }
 }

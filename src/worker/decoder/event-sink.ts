@@ -13,12 +13,19 @@ export interface EventSink {
   validEvent(index: number, bytes: Buffer, start: number, end: number, fields: LocatedFields): void;
   /** Some events are stored as they were sent: {@link sentAs} is called. */
   readonly keepsSent?: boolean;
-  /** Before `event` or `validEvent`: the event was sent in another format, as `bytes[start, end)`. */
+  /** Before the call for an event, valid or not: the event was sent in another format, as `bytes[start, end)`. */
   sentAs?(bytes: Buffer, start: number, end: number): void;
-  /** Event `index` is rejected; the others of the frame are not affected. */
-  rejectEvent(index: number, code: EventCode, message: string): void;
-  /** The whole frame is rejected, counting as one event. The only call for the frame. */
-  rejectFrame(code: EventCode, message: string): void;
+  /** Event `index`, `bytes[start, end)`, is rejected; the others of the frame are not affected. */
+  rejectEvent(
+    index: number,
+    code: EventCode,
+    message: string,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void;
+  /** The whole frame `bytes` is rejected, counting as one event. The only call for the frame. */
+  rejectFrame(code: EventCode, message: string, bytes: Buffer): void;
 }
 
 export interface DecodeBounds {

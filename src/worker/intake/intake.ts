@@ -4,12 +4,12 @@
  */
 import { EVENT_CODES, type EventCode } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
-import { LIMITS } from '../../config/limits.ts';
 import { type Counters, cells } from '../../metrics/counters.ts';
 import { NO_STREAM_CELLS } from '../../metrics/slots.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
-import { type Buckets, charge, isInDebt, takeToken, waitMs } from '../admission/token-bucket.ts';
+import { type Buckets, takeToken, waitMs } from '../admission/token-bucket.ts';
+import type { DeadLetters } from '../dead-letters/dead-letters.ts';
 import type { EventSink } from '../decoder/event-sink.ts';
 import type { LocatedFields } from '../decoder/json/fast-profile.ts';
 import type { FastValidator } from '../decoder/json/fast-validator.ts';
@@ -17,6 +17,8 @@ import { NO_PROVENANCE, type Provenance } from '../streams/provenance.ts';
 import type { Route } from '../streams/route.ts';
 import { REMOVED_STREAM_TEXT, type Stream, type StreamRejection } from '../streams/stream.ts';
 import type { FrameProgress } from './frame-progress.ts';
+import { FrameRate } from './frame-rate.ts';
+import { FrameRoom } from './frame-room.ts';
 import { RecordAppender } from './record-appender.ts';
 import type { RejectionListener } from './rejection-listener.ts';
 
@@ -37,25 +39,26 @@ export class Intake implements EventSink {
   #nowMs = 0;
   #draining = false;
   #tooLate = false;
-  #noRoom = false;
-  #routedRoom: Map<Stream, boolean> | undefined;
-  #buckets: Buckets | undefined;
+  readonly #rate = new FrameRate();
+  readonly #room: FrameRoom;
   /** Offset of the cells of the frame's stream in the metrics; of no stream, if it has several. */
   #cells = 0;
   /** Events counted as received for the streams that the route has selected. */
   #routed = 0;
-  /** {@link FrameProgress} of the current frame; not counted without buckets. */
-  #rateLimited = 0;
   #streamLimited: Map<Stream, number> | undefined;
-  #lastLimited = 0;
-  #rejected = 0;
-  #validBytes = 0;
   /** Codes of the frame with a message that names an event: clients receive one per code. */
   readonly #explained = new Set<EventCode>();
 
-  constructor(accumulator: Accumulator, counters: Counters, onRejection: RejectionListener) {
+  /** @param deadLetters receives copies of rejected events */
+  constructor(
+    accumulator: Accumulator,
+    counters: Counters,
+    onRejection: RejectionListener,
+    deadLetters?: Pick<DeadLetters, 'write'>,
+  ) {
     this.#accumulator = accumulator;
-    this.#appender = new RecordAppender(accumulator);
+    this.#room = new FrameRoom(accumulator);
+    this.#appender = new RecordAppender(accumulator, deadLetters);
     this.#counters = counters;
     this.#onRejection = onRejection;
   }
@@ -79,7 +82,7 @@ export class Intake implements EventSink {
    * Begins a frame: subsequent events belong to `frame` of `owner`.
    * @param route selects the streams of its events, to its end
    * @param tooLate reject valid events with `draining`: the connection is closing
-   * @param buckets rate limits, whose excess is `rate_limited`; {@link end} charges rejected bytes
+   * @param buckets rate limits, whose excess is `rate_limited`; see {@link FrameRate}
    * @param arrivalMs arrival on the monotonic clock, if earlier than now
    * @param provenance of its records
    * @param arrivalTime arrival in ms since 1970, if `arrivalMs` is later
@@ -102,20 +105,24 @@ export class Intake implements EventSink {
     this.#routed = 0;
     if (this.#explained.size > 0) this.#explained.clear();
     this.#tooLate = tooLate;
-    this.#noRoom =
-      route.stream !== undefined && !this.#accumulator.acceptsFrames(route.stream.topic);
-    this.#routedRoom = undefined;
-    this.#buckets = buckets;
-    this.#rateLimited = 0;
+    this.#room.begin(route.stream);
     this.#streamLimited = undefined;
-    this.#rejected = 0;
-    this.#validBytes = 0;
     this.#nowMs = performance.now();
+    this.#rate.begin(buckets, this.#nowMs);
     this.#arrivalMs = arrivalMs ?? this.#nowMs;
     let timestamp = arrivalTime ?? Date.now();
     if (arrivalMs !== undefined) timestamp -= Math.round(this.#nowMs - arrivalMs);
     const { arrivalMs: arrived } = this;
-    this.#appender.beginFrame(owner, frame, timestamp, arrived, this.#cells, provenance);
+    const { deadLetter } = route;
+    this.#appender.beginFrame(
+      owner,
+      frame,
+      timestamp,
+      arrived,
+      this.#cells,
+      provenance,
+      deadLetter,
+    );
     return this;
   }
 
@@ -140,13 +147,9 @@ export class Intake implements EventSink {
     before: FrameProgress,
   ): this {
     this.begin(owner, frame, route, false, buckets, undefined, provenance, before.arrivalTime);
-    this.#noRoom = before.noRoom;
-    this.#routedRoom = before.routedRoom;
-    this.#rateLimited = before.rateLimited;
+    this.#room.resume(before.room);
     this.#streamLimited = before.streamLimited;
-    this.#lastLimited = before.lastLimited;
-    this.#rejected = before.rejected;
-    this.#validBytes = before.validBytes;
+    this.#rate.resume(before.rate);
     return this;
   }
 
@@ -156,8 +159,8 @@ export class Intake implements EventSink {
    * @returns whether the frame was rejected
    */
   rejectIfInDebt(): boolean {
-    const buckets = this.#buckets;
-    if (buckets === undefined || !isInDebt(buckets, this.#nowMs)) return false;
+    const { debtMs } = this.#rate;
+    if (debtMs === undefined) return false;
     this.#onRejection(
       this.#owner,
       this.#frame,
@@ -165,25 +168,18 @@ export class Intake implements EventSink {
       'rate_limited',
       'event rate limit used up by rejected events',
       this.#cells,
-      waitMs(buckets, 1),
+      debtMs,
     );
     return true;
   }
 
-  /**
-   * Ends a decoded frame of `bytes`. Its rejected bytes cost one token per
-   * `LIMITS.rejectedBytesPerToken`, minus the tokens that its rejected events have already taken.
-   */
+  /** Ends a decoded frame of `bytes`. */
   end(bytes: number): void {
-    const buckets = this.#buckets;
-    if (buckets === undefined || this.#rejected === 0) return;
-    const tokens = Math.ceil((bytes - this.#validBytes) / LIMITS.rejectedBytesPerToken);
-    if (tokens > this.#rejected) charge(buckets, tokens - this.#rejected, this.#nowMs);
-    if (this.#rateLimited === 0) return;
-    // The charge extends the wait that was reported with the last rate-limited event.
+    const longer = this.#rate.end(bytes);
+    if (longer === undefined) return;
     const { text } = EVENT_CODES.rate_limited;
-    const longer = waitMs(buckets, this.#rateLimited);
-    this.#owner.rejected(this.#frame, this.#lastLimited, 'rate_limited', text, longer);
+    const { index, retryAfterMs } = longer;
+    this.#owner.rejected(this.#frame, index, 'rate_limited', text, retryAfterMs);
   }
 
   /** Time since the arrival of the frame, in seconds. */
@@ -195,13 +191,9 @@ export class Intake implements EventSink {
   get progress(): FrameProgress {
     return {
       arrivalTime: this.#appender.arrivalTime,
-      noRoom: this.#noRoom,
-      routedRoom: this.#routedRoom,
-      rateLimited: this.#rateLimited,
+      room: this.#room.progress,
+      rate: this.#rate.progress,
       streamLimited: this.#streamLimited,
-      lastLimited: this.#lastLimited,
-      rejected: this.#rejected,
-      validBytes: this.#validBytes,
     };
   }
 
@@ -212,21 +204,31 @@ export class Intake implements EventSink {
 
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void {
     const length = end - start;
-    if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, length)) return;
+    if (this.#rate.isLimited && this.#isOverRate(index, length)) return;
     const stream = this.#stream ?? this.#select(this.#route.streamOf(value));
-    if (typeof stream === 'string') return this.#rejectStreamless(index, stream, length);
+    if (typeof stream === 'string') {
+      if (stream === 'unknown_stream' && this.#route.isStreamless(value)) {
+        const { text } = EVENT_CODES[stream];
+        this.#appender.copyRejected(undefined, index, stream, text, bytes, start, end);
+      }
+      return this.#rejectStreamless(index, stream, length);
+    }
     const problem = stream.validate(value);
     if (problem !== undefined) {
+      if (stream.deadLetter !== undefined) {
+        const key = stream.key.keyOf(value, bytes, start);
+        this.#appender.copyRejected(stream, index, 'schema', problem, bytes, start, end, key);
+      }
       return this.#rejectInvalid(index, 'schema', length, problem, stream.cells);
     }
-    if (this.#isUnavailable(stream, index, length)) return;
+    if (this.#isUnavailable(stream, index, bytes, start, end)) return;
     const { format, topic } = stream;
     const key = stream.key.keyOf(value, bytes, start);
     const code =
       format === undefined
         ? this.#accumulator.append(topic, index, bytes, start, end, key)
         : this.#appender.appendParsed(topic, format, index, value, bytes, start, end, key);
-    this.#appended(stream, index, code);
+    this.#appended(stream, index, code, bytes, start, end, key);
     if (key !== undefined || code !== undefined) return;
     const reason = stream.key.reasonForNoKey(value, bytes, start);
     if (reason !== undefined) stream.keyless.count(reason);
@@ -240,17 +242,17 @@ export class Intake implements EventSink {
     fields: LocatedFields,
   ): void {
     const length = end - start;
-    if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, length)) return;
+    if (this.#rate.isLimited && this.#isOverRate(index, length)) return;
     const stream = this.#stream ?? this.#select(this.#route.streamAt(fields.profile));
     if (typeof stream === 'string') return this.#rejectStreamless(index, stream, length);
-    if (this.#isUnavailable(stream, index, length)) return;
+    if (this.#isUnavailable(stream, index, bytes, start, end)) return;
     const { format, topic } = stream;
     const { keyStart: from, keyBytes } = fields;
     const code =
       format === undefined
         ? this.#accumulator.appendWithKey(topic, index, bytes, start, end, bytes, from, keyBytes)
         : this.#appender.appendLocated(topic, format, index, bytes, start, end, fields);
-    this.#appended(stream, index, code);
+    this.#appended(stream, index, code, bytes, start, end);
     if (keyBytes < 0 && code === undefined && stream.key.exists) stream.keyless.count('missing');
   }
 
@@ -273,18 +275,6 @@ export class Intake implements EventSink {
     return this.#draining || this.#tooLate;
   }
 
-  /** Whether the buffer accepts the frame's events of a stream; decided at the first of them. */
-  #hasRoom(stream: Stream): boolean {
-    if (stream === this.#stream) return true;
-    this.#routedRoom ??= new Map();
-    let hasRoom = this.#routedRoom.get(stream);
-    if (hasRoom === undefined) {
-      hasRoom = this.#accumulator.acceptsFrames(stream.topic);
-      this.#routedRoom.set(stream, hasRoom);
-    }
-    return hasRoom;
-  }
-
   /** Rejects an event that no stream accepts. */
   #rejectStreamless(index: number, code: StreamRejection, length: number): void {
     if (code === 'draining') this.#reject(index, code, REMOVED_STREAM_TEXT, this.#cells);
@@ -299,8 +289,7 @@ export class Intake implements EventSink {
     message: string,
     cells: number,
   ): void {
-    this.#rejected++;
-    this.#validBytes -= length;
+    this.#rate.rejected(length);
     this.#reject(index, code, message, cells);
   }
 
@@ -309,8 +298,15 @@ export class Intake implements EventSink {
    * the buffer had no room, or the event exceeds a limit of the stream.
    * @returns whether it was rejected
    */
-  #isUnavailable(stream: Stream, index: number, length: number): boolean {
-    if (this.#ending || this.#noRoom || !this.#hasRoom(stream)) {
+  #isUnavailable(
+    stream: Stream,
+    index: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): boolean {
+    const length = end - start;
+    if (this.#ending || !this.#room.has(stream)) {
       const code = this.#ending ? 'draining' : 'buffer_full';
       this.#reject(index, code, EVENT_CODES[code].text, stream.cells);
       return true;
@@ -318,6 +314,7 @@ export class Intake implements EventSink {
     const stored = stream.format?.keepsSent ? Math.max(length, this.#appender.sentBytes) : length;
     if (stored > stream.maxEventBytes) {
       const text = `${stored} bytes exceed the limit of ${stream.maxEventBytes}`;
+      this.#appender.copyRejected(stream, index, 'too_large', text, bytes, start, end);
       this.#rejectInvalid(index, 'too_large', length, text, stream.cells);
       return true;
     }
@@ -332,35 +329,42 @@ export class Intake implements EventSink {
     return true;
   }
 
-  /**
-   * Takes a token for the event, valid or not. Without a token, rejects the event, with the wait
-   * until all rate-limited events of the frame can be sent again.
-   */
-  #isOverRate(buckets: Buckets, index: number, bytes: number): boolean {
-    this.#validBytes += bytes;
-    if (takeToken(buckets, this.#nowMs)) return false;
-    this.#rateLimited++;
-    this.#lastLimited = index;
+  /** Takes a token for the event, valid or not. @returns whether it was rejected without one */
+  #isOverRate(index: number, bytes: number): boolean {
+    const retryAfterMs = this.#rate.take(index, bytes);
+    if (retryAfterMs === undefined) return false;
     const { text } = EVENT_CODES.rate_limited;
-    this.#reject(index, 'rate_limited', text, this.#cells, waitMs(buckets, this.#rateLimited));
+    this.#reject(index, 'rate_limited', text, this.#cells, retryAfterMs);
     return true;
   }
 
-  /** Charges a token for an event or frame that the decoder rejected, into debt if need be. */
-  #chargeRejected(code: EventCode): void {
-    if (this.#buckets === undefined || EVENT_CODES[code].retry) return;
-    this.#rejected++;
-    charge(this.#buckets, 1, this.#nowMs);
-  }
-
   /** Reports the result of an append. */
-  #appended({ cells }: Stream, index: number, code: EventCode | undefined): void {
-    if (code === undefined) this.#owner.accepted(this.#frame, index, cells);
-    else this.#reject(index, code, APPEND_MESSAGES[code] ?? EVENT_CODES[code].text, cells);
+  #appended(
+    stream: Stream,
+    index: number,
+    code: EventCode | undefined,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    key?: string,
+  ): void {
+    const { cells } = stream;
+    if (code === undefined) return this.#owner.accepted(this.#frame, index, cells);
+    const message = APPEND_MESSAGES[code] ?? EVENT_CODES[code].text;
+    this.#appender.copyRejected(stream, index, code, message, bytes, start, end, key);
+    this.#reject(index, code, message, cells);
   }
 
-  rejectEvent(index: number, code: EventCode, message: string): void {
-    this.#chargeRejected(code);
+  rejectEvent(
+    index: number,
+    code: EventCode,
+    message: string,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    this.#appender.copyRejected(this.#stream, index, code, message, bytes, start, end);
+    this.#rate.chargeUndecoded(code);
     this.#reject(index, code, message, this.#cells);
   }
 
@@ -379,8 +383,11 @@ export class Intake implements EventSink {
     this.#onRejection(this.#owner, this.#frame, index, code, text, cells, retryAfterMs);
   }
 
-  rejectFrame(code: EventCode, message: string): void {
-    this.#chargeRejected(code);
+  rejectFrame(code: EventCode, message: string, bytes?: Buffer): void {
+    if (bytes !== undefined) {
+      this.#appender.copyRejected(this.#stream, undefined, code, message, bytes, 0, bytes.length);
+    }
+    this.#rate.chargeUndecoded(code);
     this.#onRejection(this.#owner, this.#frame, undefined, code, message, this.#cells);
   }
 }

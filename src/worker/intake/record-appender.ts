@@ -1,15 +1,25 @@
-import type { EventCode } from '../../common/errors.ts';
+import { type EventCode, isDeadLetterCode } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import type { Topic } from '../accumulator/topic.ts';
+import type { DeadLetters } from '../dead-letters/dead-letters.ts';
+import type { InternalStream } from '../dead-letters/internal-stream.ts';
 import type { LocatedFields } from '../decoder/json/fast-profile.ts';
 import { NO_PROVENANCE, type Provenance } from '../streams/provenance.ts';
 import type { FrameFacts, RecordFormat } from '../streams/record-format.ts';
+import type { Stream } from '../streams/stream.ts';
 
-/** Appends the valid events of a frame as records in the formats of their streams. */
+/**
+ * Appends the valid events of a frame as records in the formats of their streams, and copies of
+ * others to their dead letters.
+ */
 export class RecordAppender implements FrameFacts {
   readonly #accumulator: Accumulator;
+  readonly #deadLetters: Pick<DeadLetters, 'write'> | undefined;
+  #owner!: Owner;
+  #arrivalMs = 0;
+  #deadLetter: InternalStream | undefined;
   provenance = NO_PROVENANCE;
   arrivalTime = 0;
   /** The next event as it was sent, in another format than JSON; undefined = as JSON. */
@@ -17,8 +27,9 @@ export class RecordAppender implements FrameFacts {
   #sentStart = 0;
   #sentEnd = 0;
 
-  constructor(accumulator: Accumulator) {
+  constructor(accumulator: Accumulator, deadLetters?: Pick<DeadLetters, 'write'>) {
     this.#accumulator = accumulator;
+    this.#deadLetters = deadLetters;
   }
 
   /**
@@ -26,6 +37,7 @@ export class RecordAppender implements FrameFacts {
    * @param arrivalTime arrival in ms since 1970
    * @param arrivalMs arrival on the monotonic clock
    * @param cells offset of the cells of its stream in the metrics
+   * @param deadLetter receives copies of rejected events without a stream
    */
   beginFrame(
     owner: Owner,
@@ -34,7 +46,11 @@ export class RecordAppender implements FrameFacts {
     arrivalMs: number,
     cells: number,
     provenance: Provenance,
+    deadLetter: InternalStream | undefined,
   ): void {
+    this.#owner = owner;
+    this.#arrivalMs = arrivalMs;
+    this.#deadLetter = deadLetter;
     this.arrivalTime = arrivalTime;
     this.provenance = provenance;
     this.#sent = undefined;
@@ -56,6 +72,47 @@ export class RecordAppender implements FrameFacts {
     this.#sent = bytes;
     this.#sentStart = start;
     this.#sentEnd = end;
+  }
+
+  /**
+   * Writes a copy of a rejected event to the dead letters of its stream, or of events without a
+   * stream.
+   * @param stream undefined = it has none, or an unknown one
+   * @param index undefined = the whole frame
+   * @param bytes has the event at `[start, end)`, unless it was sent in another format
+   */
+  copyRejected(
+    stream: Stream | undefined,
+    index: number | undefined,
+    code: EventCode,
+    message: string,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    key?: string,
+  ): void {
+    const target = stream === undefined ? this.#deadLetter : stream.deadLetter;
+    if (target === undefined || !isDeadLetterCode(code)) return;
+    const { provenance, arrivalTime } = this;
+    const { identity, transport } = this.#owner;
+    const sent = index === undefined ? undefined : this.#sent;
+    this.#deadLetters?.write(target, {
+      code,
+      message,
+      stream,
+      arrivalTime,
+      arrivalMs: this.#arrivalMs,
+      identity: identity.name,
+      transport,
+      index,
+      isResent: (index ?? 0) < provenance.resent,
+      isMsgpack: index === undefined ? isMsgpackFrame(code, bytes) : sent !== undefined,
+      facts: provenance.facts,
+      key,
+      bytes: sent ?? bytes,
+      start: sent === undefined ? start : this.#sentStart,
+      end: sent === undefined ? end : this.#sentEnd,
+    });
   }
 
   /** Appends a parsed event to `topic`. @returns as Accumulator.append */
@@ -104,4 +161,13 @@ export class RecordAppender implements FrameFacts {
       fields.keyBytes,
     );
   }
+}
+
+/** First byte of the MessagePack of a frame: an array or an object. */
+const MSGPACK_MIN = 0x80;
+
+/** Whether a frame that was rejected as a whole is MessagePack. */
+function isMsgpackFrame(code: EventCode, bytes: Buffer): boolean {
+  const isEither = code === 'too_large' || code === 'too_many_events';
+  return code === 'invalid_msgpack' || (isEither && bytes[0]! >= MSGPACK_MIN);
 }

@@ -18,6 +18,7 @@ import type { SchemaSource, StreamFile, StreamSpec } from '../../streams/stream-
 import type { Budget } from '../accumulator/budget.ts';
 import { BudgetShare } from '../accumulator/budget-share.ts';
 import { Topic } from '../accumulator/topic.ts';
+import { InternalStream } from '../dead-letters/internal-stream.ts';
 import type { FastProfile, RecordFields } from '../decoder/json/fast-profile.ts';
 import type { Faults } from '../faults.ts';
 import { KeylessEvents } from '../intake/keyless-events.ts';
@@ -39,6 +40,7 @@ export interface StreamDeclarations {
 
 /** The part of a stream on which its topic depends. */
 export type TopicUser = Pick<StreamSpec, 'topic' | 'required'> & {
+  readonly internal?: boolean;
   readonly limits: Pick<StreamSpec['limits'], 'bufferShare'>;
 };
 
@@ -52,6 +54,11 @@ export interface TopicUsers {
 /** Settings on which streams depend. */
 export type StreamSettings = Pick<Config, 'maxFrameBytes' | 'instance'>;
 
+/** Returns the name of this instance, as records state it. */
+export function instanceName({ instance }: Pick<StreamSettings, 'instance'>): string {
+  return instance ?? hostname();
+}
+
 /** Validates nothing: every object is valid. */
 const ACCEPT: Validator = () => undefined;
 
@@ -64,23 +71,28 @@ const ACCEPT: Validator = () => undefined;
 export function createStreams(
   { file, areDeclared, validate }: StreamDeclarations,
   { budget, topics }: { readonly budget: Budget; readonly topics: readonly Topic[] },
-  { maxFrameBytes, instance }: StreamSettings,
+  settings: StreamSettings,
   { counters, faults }: { readonly counters: Counters; readonly faults: Faults },
   previous?: StreamTable,
 ): StreamTable {
   const slots = slotsFor(file, areDeclared, counters.slots);
   counters.assign(slots);
   const setting = (areDeclared ? SETTINGS.streamsFile : SETTINGS.eventSchema).env;
+  const internal = internalStreams(file, topics, previous);
+  const deadLetterOf = (name: string | undefined) =>
+    name === undefined ? name : internal.get(name);
   const streams = file.streams.filter(isOpenToClients).map((spec) => {
+    const deadLetter = deadLetterOf(spec.deadLetter);
     const topic = topics.find(({ name }) => name === spec.topic);
     assert(topic !== undefined, 'each stream has its topic');
     const before = previous?.find(spec.name);
     const mixes = isMixed(file.streams, spec.topic);
     const mixed = before?.format?.statesContentType ?? false;
-    if (before?.topic === topic && mixed === mixes && isSame(before.spec, spec)) return before;
+    const isKept = before?.topic === topic && before.deadLetter === deadLetter && mixed === mixes;
+    if (isKept && isSame(before.spec, spec)) return before;
     const hasNoSchema = areDeclared && spec.schema === undefined;
     const keyNames = spec.key.map((path) => path.join('.')).join(', ');
-    const format = formatOf(spec, topic, instance ?? hostname(), mixes);
+    const format = formatOf(spec, topic, instanceName(settings), mixes);
     const streamName = areDeclared ? spec.name : undefined;
     return new Stream(spec, {
       topic,
@@ -91,12 +103,33 @@ export function createStreams(
       fastProfile: fastProfileOf(spec, format?.fields, areDeclared),
       format,
       keyless: new KeylessEvents(keyNames, counters, faults, streamName),
-      maxEventBytes: maxFrameBytes,
+      deadLetter,
+      maxEventBytes: settings.maxFrameBytes,
       previous: before,
     });
   });
   for (const { topic, cells } of streams.toReversed()) topic.cells = cells;
-  return new StreamTable(file.routing, streams, areDeclared, budget);
+  for (const { topic, spec } of internal.values()) topic.cells = streamCellsOf(slots, spec.name);
+  const deadLetters = { all: internal, ofNoStream: deadLetterOf(file.deadLetter) };
+  return new StreamTable(file.routing, streams, areDeclared, budget, deadLetters);
+}
+
+/** Returns the internal streams by name; those that do not change stay. */
+function internalStreams(
+  file: StreamFile,
+  topics: readonly Topic[],
+  previous: StreamTable | undefined,
+): ReadonlyMap<string, InternalStream> {
+  const all = new Map<string, InternalStream>();
+  for (const spec of file.streams) {
+    if (!spec.internal) continue;
+    const topic = topics.find(({ name }) => name === spec.topic);
+    assert(topic !== undefined, 'each stream has its topic');
+    const before = previous?.deadLetters.all.get(spec.name);
+    const isKept = before?.topic === topic && isSame(before.spec, spec);
+    all.set(spec.name, isKept ? before : new InternalStream(spec, topic, before));
+  }
+  return all;
 }
 
 function isOpenToClients({ internal }: StreamSpec): boolean {
@@ -136,7 +169,8 @@ export function createTopics(
   return [...names].map((name) => {
     const room = EVENT_ROOM * (maxEventBytes + LIMITS.recordHeaders.bytes);
     const share = areDeclared ? new BudgetShare(budget, 1, room) : undefined;
-    const topic = new Topic(name, share);
+    const isInternal = streams.some(({ topic, internal }) => topic === name && internal === true);
+    const topic = new Topic(name, share, true, isInternal);
     assignTopics(streams, [topic]);
     return topic;
   });

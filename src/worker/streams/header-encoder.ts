@@ -12,7 +12,7 @@ import { type EncodedHeaders, varintSize, writeVarint } from '../accumulator/rec
 import type { EncodedFacts, Facts, Provenance } from './provenance.ts';
 
 /** Names of the record headers by their names in the stream file. */
-const RECORD_NAMES: Readonly<Record<HeaderName, string>> = {
+export const RECORD_NAMES: Readonly<Record<HeaderName, string>> = {
   received: 'fb-received',
   'event-id': 'fb-id',
   resent: 'fb-resent',

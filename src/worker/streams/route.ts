@@ -1,6 +1,7 @@
 /** Choice of the stream of an event: by the path of its sender, or by a field of the event. */
 import type { JsonObject } from '../../common/json-object.ts';
 import type { CreditBuffer } from '../acknowledger/credit.ts';
+import type { InternalStream } from '../dead-letters/internal-stream.ts';
 import type { EventField } from '../decoder/event-field.ts';
 import type { FastValidator } from '../decoder/json/fast-validator.ts';
 import type { Sender, Stream, StreamRejection } from './stream.ts';
@@ -17,6 +18,10 @@ export interface Route {
   readonly names: readonly string[];
   /** Buffer that the events use; undefined = the whole budget. */
   readonly buffer: CreditBuffer | undefined;
+  /** Receives copies of frames, and of events whose stream is unknown; undefined = none does. */
+  readonly deadLetter: InternalStream | undefined;
+  /** Whether there is no stream for an event, whoever sends it. */
+  isStreamless(event: JsonObject): boolean;
   /** Selects the stream of a parsed event. */
   streamOf(event: JsonObject): Stream | StreamRejection;
   /** Returns the stream of an event that {@link fastValidator} has accepted. */
@@ -32,7 +37,15 @@ export class SingleRoute implements Route {
   constructor(stream: Stream) {
     this.stream = stream;
     this.fastValidator = stream.fastValidator;
-    this.keepsSent = stream.format?.keepsSent ?? false;
+    this.keepsSent = stream.format?.keepsSent || stream.deadLetter !== undefined;
+  }
+
+  get deadLetter(): InternalStream | undefined {
+    return this.stream.deadLetter;
+  }
+
+  isStreamless(): boolean {
+    return false;
   }
 
   get names(): readonly string[] {
@@ -56,13 +69,21 @@ export class SingleRoute implements Route {
 export class RejectingRoute implements Route {
   readonly stream = undefined;
   readonly fastValidator = undefined;
-  readonly keepsSent = false;
+  readonly keepsSent: boolean;
   readonly names: readonly string[] = [];
   readonly buffer = undefined;
   readonly rejection: StreamRejection;
+  readonly deadLetter: InternalStream | undefined;
 
-  constructor(rejection: StreamRejection) {
+  /** @param deadLetter defined only if there is no stream for the events, whoever sends them */
+  constructor(rejection: StreamRejection, deadLetter?: InternalStream) {
     this.rejection = rejection;
+    this.deadLetter = deadLetter;
+    this.keepsSent = deadLetter !== undefined;
+  }
+
+  isStreamless(): boolean {
+    return this.deadLetter !== undefined;
   }
 
   streamOf(): StreamRejection {
@@ -138,6 +159,9 @@ export class FieldRoute implements Route {
   readonly #fallback: Stream | StreamRejection;
   readonly #sender: Sender;
   readonly buffer: SharesInUse;
+  readonly deadLetter: InternalStream | undefined;
+  /** There is a stream for events without the field, whether the sender may write to it or not. */
+  readonly #hasFallback: boolean;
   /** Results for the streams used so far. */
   readonly #checked = new Map<Stream, Stream | StreamRejection>();
 
@@ -145,6 +169,7 @@ export class FieldRoute implements Route {
    * @param fallback of events without the field
    * @param fastValidator has the streams of `rules` as profiles
    * @param buffer records the streams in use, and belongs to this route from now on
+   * @param letters dead letters of events of no stream; `hasFallback`: see {@link isStreamless}
    */
   constructor(
     rules: FieldRules,
@@ -152,12 +177,17 @@ export class FieldRoute implements Route {
     sender: Sender,
     fastValidator: FastValidator,
     buffer: SharesInUse,
+    letters: { readonly ofNoStream: InternalStream | undefined; readonly hasFallback: boolean },
   ) {
     this.#rules = rules;
     this.#fallback = fallback;
     this.#sender = sender;
     this.fastValidator = fastValidator;
-    this.keepsSent = rules.streams.some(({ format }) => format?.keepsSent);
+    this.deadLetter = letters.ofNoStream;
+    this.#hasFallback = letters.hasFallback;
+    this.keepsSent =
+      this.deadLetter !== undefined ||
+      rules.streams.some(({ format, deadLetter }) => format?.keepsSent || deadLetter !== undefined);
     this.buffer = buffer;
     buffer.route = this;
   }
@@ -188,6 +218,13 @@ export class FieldRoute implements Route {
     if (value === undefined) return this.#use(this.#fallback);
     const stream = typeof value === 'string' ? (byValue.get(value) ?? unknown) : unknown;
     return stream === undefined ? 'unknown_stream' : this.#use(this.#check(stream));
+  }
+
+  isStreamless(event: JsonObject): boolean {
+    const { field, byValue, unknown } = this.#rules;
+    const value = field.valueIn(event);
+    if (value === undefined) return !this.#hasFallback;
+    return unknown === undefined && !(typeof value === 'string' && byValue.has(value));
   }
 
   streamAt(profile: number): Stream | StreamRejection {

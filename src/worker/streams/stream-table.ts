@@ -5,6 +5,7 @@ import {
   type Routing,
 } from '../../streams/stream-file.ts';
 import type { CreditBuffer } from '../acknowledger/credit.ts';
+import type { InternalStream } from '../dead-letters/internal-stream.ts';
 import { EventField } from '../decoder/event-field.ts';
 import { FastValidator } from '../decoder/json/fast-validator.ts';
 import {
@@ -17,6 +18,15 @@ import {
 } from './route.ts';
 import type { Sender, Stream, StreamRejection } from './stream.ts';
 
+/** Streams for dead letters. */
+export interface DeadLetterStreams {
+  readonly all: ReadonlyMap<string, InternalStream>;
+  /** Receives events that belong to no stream; undefined = none does. */
+  readonly ofNoStream: InternalStream | undefined;
+}
+
+const NO_DEAD_LETTERS: DeadLetterStreams = { all: new Map(), ofNoStream: undefined };
+
 /** Streams of a worker, and the rules that select one for an event: one version of them. */
 export class StreamTable {
   /** In the order of the stream file. */
@@ -28,6 +38,7 @@ export class StreamTable {
   readonly areDeclared: boolean;
   /** Names of all headers of their records. */
   readonly headers: ReadonlySet<HeaderName>;
+  readonly deadLetters: DeadLetterStreams;
   readonly #budget: CreditBuffer;
   readonly #byName: ReadonlyMap<string, Stream>;
   readonly #routes: ReadonlyMap<Stream, Route>;
@@ -46,8 +57,10 @@ export class StreamTable {
     streams: readonly Stream[],
     areDeclared: boolean,
     budget: CreditBuffer,
+    deadLetters = NO_DEAD_LETTERS,
     leaving: ReadonlySet<Stream> = new Set(),
   ) {
+    this.deadLetters = deadLetters;
     this.#budget = budget;
     this.routing = routing;
     this.streams = streams;
@@ -75,9 +88,16 @@ export class StreamTable {
     return this.#byName.get(name);
   }
 
+  /** Returns the stream with these cells in the metrics, a current or a leaving one. */
+  streamAt(cells: number): Stream | undefined {
+    for (const stream of this.#byName.values()) if (stream.cells === cells) return stream;
+    return undefined;
+  }
+
   /** Returns the same streams with others that leave. */
   withLeaving(leaving: ReadonlySet<Stream>): StreamTable {
-    return new StreamTable(this.routing, this.streams, this.areDeclared, this.#budget, leaving);
+    const { routing, streams, areDeclared, deadLetters } = this;
+    return new StreamTable(routing, streams, areDeclared, this.#budget, deadLetters, leaving);
   }
 
   /**
@@ -88,18 +108,26 @@ export class StreamTable {
    */
   routeOf(name: string | undefined, sender: Sender, inUse?: CreditBuffer): Route {
     if (name !== undefined) {
-      const found = this.#permitted(this.#byName.get(name), sender);
-      return typeof found === 'string' ? new RejectingRoute(found) : this.#routes.get(found)!;
+      const named = this.#byName.get(name);
+      return this.#singleRoute(this.#permitted(named, sender), named === undefined);
     }
-    const fallback = this.#permitted(this.#fallbackOf(sender), sender);
+    const ownOrDefault = this.#fallbackOf(sender);
+    const fallback = this.#permitted(ownOrDefault, sender);
     const rules = this.#rules;
     if (rules !== undefined) {
       const buffer = inUse instanceof SharesInUse ? inUse : new SharesInUse(this.#budget);
-      return new FieldRoute(rules, fallback, sender, this.#validatorFor(rules, fallback), buffer);
+      const validator = this.#validatorFor(rules, fallback);
+      const { ofNoStream } = this.deadLetters;
+      const deadLetter = { ofNoStream, hasFallback: ownOrDefault !== undefined };
+      return new FieldRoute(rules, fallback, sender, validator, buffer, deadLetter);
     }
-    return typeof fallback === 'string'
-      ? new RejectingRoute(fallback)
-      : this.#routes.get(fallback)!;
+    return this.#singleRoute(fallback, ownOrDefault === undefined);
+  }
+
+  /** @param isMissing whether there is no such stream, whoever sends */
+  #singleRoute(found: Stream | StreamRejection, isMissing: boolean): Route {
+    if (typeof found === 'object') return this.#routes.get(found)!;
+    return new RejectingRoute(found, isMissing ? this.deadLetters.ofNoStream : undefined);
   }
 
   /**

@@ -3,6 +3,7 @@ import type { StreamSpec } from '../../streams/stream-file.ts';
 import type { Topic } from '../accumulator/topic.ts';
 import { ANONYMOUS, type Identity } from '../admission/identity.ts';
 import { type Buckets, TokenBucket } from '../admission/token-bucket.ts';
+import type { InternalStream } from '../dead-letters/internal-stream.ts';
 import type { FastProfile } from '../decoder/json/fast-profile.ts';
 import { FastValidator } from '../decoder/json/fast-validator.ts';
 import { RecordKey } from '../decoder/key-field.ts';
@@ -39,6 +40,8 @@ export interface StreamParts {
   /** Headers and timestamps of its records; undefined = plain ones. */
   readonly format?: RecordFormat | undefined;
   readonly keyless: Pick<KeylessEvents, 'count'>;
+  /** Receives copies of its rejected events; undefined = none. */
+  readonly deadLetter?: InternalStream | undefined;
   /** Maximum bytes of an event of any stream. */
   readonly maxEventBytes: number;
   /** The stream of this name in the previous version, whose rate limit goes on. */
@@ -60,6 +63,7 @@ export class Stream {
   /** See {@link StreamParts}. */
   readonly format: RecordFormat | undefined;
   readonly keyless: Pick<KeylessEvents, 'count'>;
+  readonly deadLetter: InternalStream | undefined;
   readonly maxEventBytes: number;
   /** Accepts clients without credentials. */
   readonly isOpen: boolean;
@@ -80,6 +84,7 @@ export class Stream {
     this.key = new RecordKey(spec.key.map((path) => path.join('.')));
     this.format = parts.format;
     this.keyless = parts.keyless;
+    this.deadLetter = parts.deadLetter;
     this.maxEventBytes = Math.min(eventBytes, parts.maxEventBytes);
     const { previous } = parts;
     if (previous !== undefined && previous.spec.limits.eventsPerSecond === eventsPerSecond) {

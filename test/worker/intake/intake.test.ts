@@ -74,6 +74,9 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
   return { budget, topic, route, ...results, owner, intake, event, records };
 }
 
+/** Bytes of an event that is no object. */
+const NULL = Buffer.from('null');
+
 test('a valid event is appended with its bytes and key, and reported as accepted', () => {
   const { route, intake, owner, event, records, accepted, rejected } = setUp();
   const before = Date.now();
@@ -149,9 +152,9 @@ test('the message of the first event of each code in a frame names its index', (
   for (const frame of [1, 2]) {
     intake.begin(owner, frame, route);
     event(0, {});
-    intake.rejectEvent(1, 'not_an_object', 'why');
+    intake.rejectEvent(1, 'not_an_object', 'why', NULL, 0, 4);
     event(2, { ...GOOD, msg: 1 });
-    intake.rejectEvent(3, 'not_an_object', 'why');
+    intake.rejectEvent(3, 'not_an_object', 'why', NULL, 0, 4);
     assert.deepEqual(messages(), [
       [0, 'schema', "event 0: must have required property 'msg'"],
       [1, 'not_an_object', 'event 1: why'],
@@ -271,7 +274,7 @@ test('events over the rate are rejected rate_limited, with the wait until all ca
   event(0, GOOD);
   event(1, {});
   intake.validEvent(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, KEYLESS);
-  intake.rejectEvent(3, 'not_an_object', 'no object');
+  intake.rejectEvent(3, 'not_an_object', 'no object', NULL, 0, 4);
   event(4, GOOD);
   event(5, GOOD);
   event(6, {});
@@ -303,7 +306,7 @@ test('events over the rate are rejected rate_limited, with the wait until all ca
 test('rejections of the decoder carry the frame, and the event if there is one', () => {
   const { route, intake, owner, rejected } = setUp();
   intake.begin(owner, 6, route);
-  intake.rejectEvent(3, 'not_an_object', 'an event must be a JSON object');
+  intake.rejectEvent(3, 'not_an_object', 'an event must be a JSON object', NULL, 0, 4);
   intake.rejectFrame('invalid_json', 'not valid JSON');
   assert.deepEqual(rejected, [
     [6, 3, 'not_an_object', 'event 3: an event must be a JSON object'],

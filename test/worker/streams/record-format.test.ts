@@ -134,13 +134,15 @@ function decodeInSlices({ route, intake, begin }: Setup, bytes: Buffer, decoder:
 
 /** The same route for the slow path only. */
 function slowly(route: Route): Route {
-  const { stream, keepsSent, names, buffer } = route;
+  const { stream, keepsSent, names, buffer, deadLetter } = route;
   return {
     stream,
     fastValidator: undefined,
     keepsSent,
     names,
     buffer,
+    deadLetter,
+    isStreamless: (event) => route.isStreamless(event),
     streamOf: (event) => route.streamOf(event),
     streamAt: (profile) => route.streamAt(profile),
   };

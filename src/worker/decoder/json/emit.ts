@@ -13,9 +13,10 @@ export function emitText(
   bounds: DecodeBounds,
   sink: EventSink,
 ): void {
-  if (end - start > bounds.maxEventBytes) rejectLength(index, end - start, bounds, sink);
-  else if (bytes[start] !== OPEN_BRACE) rejectType(index, sink);
-  else if (nestsDeeper(bytes, start, end, bounds.maxDepth)) rejectDepth(index, bounds, sink);
+  if (end - start > bounds.maxEventBytes) rejectLength(index, bytes, start, end, bounds, sink);
+  else if (bytes[start] !== OPEN_BRACE) rejectType(index, bytes, start, end, sink);
+  else if (nestsDeeper(bytes, start, end, bounds.maxDepth))
+    rejectDepth(index, bytes, start, end, bounds, sink);
   else {
     const value = JSON.parse(bytes.toString('utf8', start, end)) as JsonObject;
     sink.event(index, value, bytes, start, end);
@@ -33,35 +34,52 @@ export function emitValue(
   sink: EventSink,
 ): void {
   if (end - start > bounds.maxEventBytes) {
-    rejectLength(index, end - start, bounds, sink);
+    rejectLength(index, bytes, start, end, bounds, sink);
   } else if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    rejectType(index, sink);
+    rejectType(index, bytes, start, end, sink);
   } else {
     sink.event(index, value as JsonObject, bytes, start, end);
   }
 }
 
-function rejectType(index: number, sink: EventSink): void {
-  sink.rejectEvent(index, 'not_an_object', EVENT_CODES.not_an_object.text);
+function rejectType(
+  index: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  sink: EventSink,
+): void {
+  const { text } = EVENT_CODES.not_an_object;
+  sink.rejectEvent(index, 'not_an_object', text, bytes, start, end);
 }
 
 /** Rejects an event that is too long. */
 export function rejectLength(
   index: number,
-  length: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
   bounds: DecodeBounds,
   sink: EventSink,
 ): void {
-  const message = `${length} bytes exceed the limit of ${bounds.maxEventBytes}`;
-  sink.rejectEvent(index, 'too_large', message);
+  const message = `${end - start} bytes exceed the limit of ${bounds.maxEventBytes}`;
+  sink.rejectEvent(index, 'too_large', message, bytes, start, end);
 }
 
-function rejectDepth(index: number, { maxDepth }: DecodeBounds, sink: EventSink): void {
-  sink.rejectEvent(index, 'too_deep', `more than ${maxDepth} levels of arrays and objects`);
+function rejectDepth(
+  index: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  { maxDepth }: DecodeBounds,
+  sink: EventSink,
+): void {
+  const message = `more than ${maxDepth} levels of arrays and objects`;
+  sink.rejectEvent(index, 'too_deep', message, bytes, start, end);
 }
 
 /** Rejects a frame with too many events, as one event. @returns 1 */
-export function rejectCount(bounds: DecodeBounds, sink: EventSink): number {
-  sink.rejectFrame('too_many_events', `more than ${bounds.maxEvents} events`);
+export function rejectCount(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number {
+  sink.rejectFrame('too_many_events', `more than ${bounds.maxEvents} events`, bytes);
   return 1;
 }

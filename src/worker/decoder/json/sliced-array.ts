@@ -33,7 +33,7 @@ export function* sliceArray(
   const spans = new Int32Array(eventsMax * spanNumbers(sink.fastValidator));
   const events = yield* findEvents(bytes, open, spans, bounds, sink, slice);
   if (events === INVALID) yield 1;
-  else if (events > bounds.maxEvents) yield rejectCount(bounds, sink);
+  else if (events > bounds.maxEvents) yield rejectCount(bytes, bounds, sink);
   else yield* emitEvents(bytes, spans, events, bounds, sink, slice);
 }
 
@@ -75,7 +75,7 @@ function* findEvents(
         from = walk.at;
       }
       if (end === INVALID)
-        return rejectSyntax(sink, `in event ${events}, which begins at byte ${start}`);
+        return rejectSyntax(bytes, sink, `in event ${events}, which begins at byte ${start}`);
     }
     if (events < maxEvents) {
       const span = events * numbers;
@@ -86,11 +86,11 @@ function* findEvents(
     at = skipBlank(bytes, end);
   } while (bytes[at] === COMMA);
   const isComplete = bytes[at] === CLOSE_BRACKET && skipBlank(bytes, at + 1) === bytes.length;
-  return isComplete ? events : rejectSyntax(sink, `at byte ${at}`);
+  return isComplete ? events : rejectSyntax(bytes, sink, `at byte ${at}`);
 }
 
-function rejectSyntax(sink: EventSink, where: string): typeof INVALID {
-  sink.rejectFrame('invalid_json', `not valid JSON ${where}`);
+function rejectSyntax(bytes: Buffer, sink: EventSink, where: string): typeof INVALID {
+  sink.rejectFrame('invalid_json', `not valid JSON ${where}`, bytes);
   return INVALID;
 }
 

@@ -37,7 +37,7 @@ export const sliceTextBody: SlicedDecoder = function* (bytes, bounds, sink, slic
   if (isLines) return yield* sliceLines(bytes, bounds, sink, slice, true);
   if (end - start <= bounds.maxEventBytes) yield decodeText(bytes, bounds, sink);
   else if (yield* isValue(bytes, start, end, slice)) {
-    rejectLength(0, end - start, bounds, sink);
+    rejectLength(0, bytes, start, end, bounds, sink);
     yield 1;
   } else yield rejectText(bytes, start, sink);
 };
@@ -55,7 +55,7 @@ function* sliceLines(
   { sliceBytes, sliceEvents }: Slice,
   utf8: boolean,
 ): Slices {
-  if (exceedsLines(bytes, bounds.maxEvents)) return yield rejectCount(bounds, sink);
+  if (exceedsLines(bytes, bounds.maxEvents)) return yield rejectCount(bytes, bounds, sink);
   const lines = new LineDecoder(bytes, bounds, sink, utf8);
   while (!lines.atEnd) {
     const before = lines.events;

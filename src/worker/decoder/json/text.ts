@@ -44,7 +44,7 @@ export function decodeText(bytes: Buffer, bounds: DecodeBounds, sink: EventSink)
   try {
     value = JSON.parse(bytes.toString());
   } catch (error) {
-    sink.rejectFrame('invalid_json', syntaxMessage(error, bytes, start));
+    sink.rejectFrame('invalid_json', syntaxMessage(error, bytes, start), bytes);
     return 1;
   }
   if (isArray) return decodeArray(bytes, start, value as unknown[], bounds, sink);
@@ -71,7 +71,7 @@ export function decodeNdjson(bytes: Buffer, bounds: DecodeBounds, sink: EventSin
   if (skipBlank(bytes, 0) < bytes.length) {
     return decodeLines(bytes, bounds, sink, isUtf8(bytes));
   }
-  sink.rejectFrame('invalid_json', 'not valid JSON: the body is empty');
+  sink.rejectFrame('invalid_json', 'not valid JSON: the body is empty', bytes);
   return 1;
 }
 
@@ -82,7 +82,7 @@ function decodeArray(
   bounds: DecodeBounds,
   sink: EventSink,
 ): number {
-  if (values.length > bounds.maxEvents) return rejectCount(bounds, sink);
+  if (values.length > bounds.maxEvents) return rejectCount(bytes, bounds, sink);
   const last = values.length - 1;
   let at = open + 1;
   for (let index = 0; index <= last; index++) {
@@ -117,7 +117,7 @@ function decodeDeep(
 }
 
 function decodeLines(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8: boolean): number {
-  if (exceedsLines(bytes, bounds.maxEvents)) return rejectCount(bounds, sink);
+  if (exceedsLines(bytes, bounds.maxEvents)) return rejectCount(bytes, bounds, sink);
   const lines = new LineDecoder(bytes, bounds, sink, utf8);
   lines.advance(bytes.length, bounds.maxEvents);
   return lines.events;
@@ -172,16 +172,16 @@ export class LineDecoder {
     const { fastValidator } = sink;
     const { maxEventBytes, maxDepth } = this.#bounds;
     if (end - start > maxEventBytes) {
-      rejectLength(index, end - start, this.#bounds, sink);
+      rejectLength(index, bytes, start, end, this.#bounds, sink);
     } else if (!this.#utf8 && !isUtf8(bytes.subarray(start, end))) {
-      sink.rejectEvent(index, 'invalid_utf8', encodingMessage(bytes, start));
+      sink.rejectEvent(index, 'invalid_utf8', encodingMessage(bytes, start), bytes, start, end);
     } else if (fastValidator?.objectEnd(bytes, start, end, maxDepth) === end) {
       sink.validEvent(index, bytes, start, end, fastValidator.located);
     } else if (nestsDeeper(bytes, start, end, maxDepth)) {
       if (isJson(bytes, start, end)) emitText(index, bytes, start, end, this.#bounds, sink);
-      else sink.rejectEvent(index, 'invalid_json', jsonMessage(bytes, start));
+      else sink.rejectEvent(index, 'invalid_json', jsonMessage(bytes, start), bytes, start, end);
     } else if (this.#broken && !isJson(bytes, start, end)) {
-      sink.rejectEvent(index, 'invalid_json', jsonMessage(bytes, start));
+      sink.rejectEvent(index, 'invalid_json', jsonMessage(bytes, start), bytes, start, end);
     } else {
       this.#broken = !parseLine(index, bytes, start, end, this.#bounds, sink) || this.#broken;
     }
@@ -201,7 +201,7 @@ function parseLine(
   try {
     value = JSON.parse(bytes.toString('utf8', start, end));
   } catch (error) {
-    sink.rejectEvent(index, 'invalid_json', syntaxMessage(error, bytes, start));
+    sink.rejectEvent(index, 'invalid_json', syntaxMessage(error, bytes, start), bytes, start, end);
     return false;
   }
   emitValue(index, value, bytes, start, end, bounds, sink);
@@ -237,13 +237,13 @@ export function lineEnd(bytes: Buffer, start: number): number {
 
 /** Rejects bytes that are not UTF-8, as one event. @returns 1 */
 export function rejectEncoding(bytes: Buffer, sink: EventSink): number {
-  sink.rejectFrame('invalid_utf8', encodingMessage(bytes, 0));
+  sink.rejectFrame('invalid_utf8', encodingMessage(bytes, 0), bytes);
   return 1;
 }
 
 /** Rejects text from `start` on that is not JSON, as one event. @returns 1 */
 export function rejectText(bytes: Buffer, start: number, sink: EventSink): number {
-  sink.rejectFrame('invalid_json', jsonMessage(bytes, start));
+  sink.rejectFrame('invalid_json', jsonMessage(bytes, start), bytes);
   return 1;
 }
 

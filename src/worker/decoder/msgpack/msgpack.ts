@@ -14,9 +14,9 @@ const shared = new MsgpackToJson();
  */
 export function decodeMsgpack(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number {
   shared.begin(bytes);
-  if (exceedsEvents(shared, bounds)) return rejectCount(bounds, sink);
+  if (exceedsEvents(shared, bounds)) return rejectCount(bytes, bounds, sink);
   shared.advance(bytes.length);
-  if (shared.problem !== undefined) return rejectAll(shared.problem, sink);
+  if (shared.problem !== undefined) return rejectAll(bytes, shared.problem, sink);
   let start = 0;
   for (const [index, end] of shared.ends.entries()) {
     if (sink.keepsSent) announceSent(index, bytes, shared, sink);
@@ -35,9 +35,9 @@ export const sliceMsgpack: SlicedDecoder = function* (bytes, bounds, sink, slice
   // Other frames are decoded between two slices.
   const converter = new MsgpackToJson();
   converter.begin(bytes);
-  if (exceedsEvents(converter, bounds)) return yield rejectCount(bounds, sink);
+  if (exceedsEvents(converter, bounds)) return yield rejectCount(bytes, bounds, sink);
   while (!converter.advance(sliceBytes)) yield 0;
-  if (converter.problem !== undefined) return yield rejectAll(converter.problem, sink);
+  if (converter.problem !== undefined) return yield rejectAll(bytes, converter.problem, sink);
   let [start, from, before] = [0, 0, 0];
   for (const [index, end] of converter.ends.entries()) {
     if (start - from >= sliceBytes || index - before >= sliceEvents) {
@@ -67,8 +67,8 @@ function exceedsEvents({ problem, events }: MsgpackToJson, { maxEvents }: Decode
   return problem === undefined && events > maxEvents;
 }
 
-function rejectAll(problem: string, sink: EventSink): 1 {
-  sink.rejectFrame('invalid_msgpack', problem);
+function rejectAll(bytes: Buffer, problem: string, sink: EventSink): 1 {
+  sink.rejectFrame('invalid_msgpack', problem, bytes);
   return 1;
 }
 

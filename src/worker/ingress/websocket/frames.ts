@@ -207,7 +207,7 @@ export class Frames {
       return (isBinary ? decodeMsgpack : decodeText)(bytes, this.#bounds, intake);
     }
     const length = `the frame has ${bytes.length} bytes`;
-    intake.rejectFrame('too_large', `${length}, the limit is ${maxFrameBytes}`);
+    intake.rejectFrame('too_large', `${length}, the limit is ${maxFrameBytes}`, bytes);
     return 1;
   }
 }
