@@ -14,8 +14,8 @@ import {
   RELOAD_RESULTS,
   STAGES,
   WORKER_CAUSES,
-  WORKER_STATES,
 } from './labels.ts';
+import { PROCESS_SERIES } from './process-series.ts';
 import type { Series } from './series.ts';
 
 const transport = { name: 'transport', values: ['ws', 'http'] } as const;
@@ -53,6 +53,30 @@ export const CATALOGUE = [
       'Events accepted without a key: their key field is missing, null, an object or an ' +
       'array.',
     from: 'sum',
+  },
+  {
+    name: 'forebay_schema_warnings_total',
+    type: 'counter',
+    unit: 'warnings',
+    help: 'Events accepted although they violate the schema of their stream: its mode is warn.',
+    from: 'sum',
+    slots: 'stream',
+  },
+  {
+    name: 'forebay_schema_candidate_evaluated_total',
+    type: 'counter',
+    unit: 'events',
+    help: 'Events on which the candidate schema was evaluated: a sample of those of the stream.',
+    from: 'sum',
+    slots: 'stream',
+  },
+  {
+    name: 'forebay_schema_candidate_failures_total',
+    type: 'counter',
+    unit: 'failures',
+    help: 'Events of this sample that violate the candidate schema, but not the schema in use.',
+    from: 'sum',
+    slots: 'stream',
   },
   {
     name: 'forebay_events_stored_late_total',
@@ -335,65 +359,7 @@ export const CATALOGUE = [
     from: 'primary',
     label: { name: 'result', values: RELOAD_RESULTS },
   },
-  {
-    name: 'forebay_workers',
-    type: 'gauge',
-    unit: 'workers',
-    help: 'Worker processes of the instance.',
-    from: 'primary',
-    label: { name: 'state', values: WORKER_STATES },
-  },
-  {
-    name: 'forebay_worker_restarts_total',
-    type: 'counter',
-    unit: 'restarts',
-    help: 'Workers restarted after they died.',
-    from: 'primary',
-    label: { name: 'cause', values: WORKER_CAUSES },
-  },
-  {
-    name: 'forebay_worker_snapshot_age_seconds',
-    type: 'gauge',
-    unit: 'seconds',
-    help: 'Age of a worker’s last report.',
-    from: 'primary',
-    openLabels: ['worker'],
-  },
-  {
-    name: 'forebay_event_loop_lag_seconds',
-    type: 'gauge',
-    unit: 'seconds',
-    help: 'Maximum event-loop lag in the second before a worker’s last report.',
-    from: 'worker',
-    greatest: true,
-  },
-  {
-    name: 'forebay_worker_resident_bytes',
-    type: 'gauge',
-    unit: 'bytes',
-    help: 'Resident memory.',
-    from: 'worker',
-  },
-  {
-    name: 'forebay_worker_cpu_seconds_total',
-    type: 'counter',
-    unit: 'seconds',
-    help: 'User and system CPU time.',
-    from: 'worker',
-  },
-  {
-    name: 'forebay_draining',
-    type: 'gauge',
-    help: '1 while the instance drains.',
-    from: 'primary',
-  },
-  {
-    name: 'forebay_build_info',
-    type: 'gauge',
-    help: 'Always 1; labels give the running versions and the transport.',
-    from: 'primary',
-    openLabels: ['version', 'node', 'transport'],
-  },
+  ...PROCESS_SERIES,
 ] as const satisfies readonly Series[];
 
 export type SeriesName = (typeof CATALOGUE)[number]['name'];

@@ -10,6 +10,8 @@ export type Unit =
   | 'handshakes'
   | 'requests'
   | 'errors'
+  | 'warnings'
+  | 'failures'
   | 'resets'
   | 'lanes'
   | 'workers'

@@ -149,8 +149,12 @@ export class CurrentStreams {
 
   /** Signatures of the stream file and of its schemas; undefined = not settled, or unreadable. */
   #signatures(): Promise<(string | undefined)[]> {
-    const schemas = (this.#file?.streams ?? []).flatMap(({ schema }) => schema?.file ?? []);
-    const paths = new Set([this.#options.path ?? '', ...schemas]);
+    const schemas = (this.#file?.streams ?? []).flatMap(({ schema }) => schema ?? []);
+    const paths = new Set([this.#options.path ?? '']);
+    for (const { file, candidate } of schemas) {
+      paths.add(file);
+      if (candidate !== undefined) paths.add(candidate.file);
+    }
     const signatureOf = (path: string) =>
       stat(path).then(
         (stats: Stats) => signature(stats),

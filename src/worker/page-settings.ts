@@ -44,7 +44,7 @@ export function pageSettings(
 
 /** @param withoutSchema schema of the events if the stream has none */
 function pageStream(stream: Stream, withoutSchema: JsonObject): PageStream {
-  const { name, spec, validate, maxEventBytes } = stream;
+  const { name, spec, matchesSchema: validate, maxEventBytes } = stream;
   const { topic, key, record, schema: source } = spec;
   const schemaText = source && textOf(source);
   const keyFields = key.map((path) => path.join('.'));

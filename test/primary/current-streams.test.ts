@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { KeyEntry } from '../../src/api-keys/format.ts';
 import { EXIT, StartError } from '../../src/common/errors.ts';
@@ -115,5 +118,43 @@ test('changed API keys are checked against the streams, although no file of stre
   const keys: KeyEntry[] = [];
   state.keys = keys;
   await pollUntil(() => looks.at(-1) === keys);
+  streams.stop();
+});
+
+test('a changed schema file or candidate file is noticed', async (t) => {
+  // Changes of files count once they are a while ago.
+  t.mock.timers.enable({
+    apis: ['setInterval', 'Date'],
+    now: Date.now() + LIMITS.failedFilesPollMs,
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'forebay-candidate-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [file, next] = ['schema.json', 'next.json'].map((name) => join(folder, name));
+  const source = (path: string) => ({ file: path, text: '{}' });
+  for (const path of [file!, next!]) writeFileSync(path, '{}');
+  const { streams: specs, ...rest } = fileOf('a');
+  const schema = { ...source(file!), mode: 'warn', candidate: source(next!) } as const;
+  const { streams, looks } = rig({ ...rest, streams: [{ ...specs[0]!, schema }] });
+  const pollUntil = (done: () => boolean) =>
+    until(() => {
+      t.mock.timers.tick(LIMITS.filesPollMs);
+      return done();
+    });
+  /** Polls until no further look follows. */
+  const settled = async () => {
+    let [before, same] = [0, 0];
+    await pollUntil(() => {
+      same = looks.length === before ? same + 1 : 0;
+      before = looks.length;
+      return before > 0 && same === 5;
+    });
+    return before;
+  };
+  streams.start();
+  for (const path of [file!, next!]) {
+    const before = await settled();
+    writeFileSync(path, `{"title":"${path}"}`);
+    await pollUntil(() => looks.length > before);
+  }
   streams.stop();
 });

@@ -4,7 +4,7 @@ import { isObject } from '../../common/json-object.ts';
 import { printable, printableJson } from '../../common/printable.ts';
 import { describeStreams, type StreamsDescription } from '../../streams/description.ts';
 import type { StreamsDiff } from '../../streams/diff.ts';
-import { type Change, type Changes, diffStreams, isEmpty } from '../../streams/diff.ts';
+import { type Changes, diffStreams, isEmpty } from '../../streams/diff.ts';
 import type { StreamFile } from '../../streams/stream-file.ts';
 import { getAdmin } from '../admin-port.ts';
 
@@ -63,6 +63,9 @@ const REMARKS: Readonly<Record<string, string>> = {
   create: 'only for a topic that does not exist',
 };
 
+/** Properties that describe a schema file. */
+const SCHEMAS = ['schema', 'schemaCandidate'];
+
 /** Returns a line for each stream, and below it one for each changed property. */
 function diffText({ added, removed, changed, routing }: StreamsDiff): string {
   const lines = [
@@ -81,8 +84,8 @@ function propertyLines(changes: Changes): string[] {
   return Object.entries(changes).map(([path, change]) => {
     const [property = ''] = path.split('.', 1);
     const remark = REMARKS[property];
-    const values =
-      path === 'schema' ? schemaChange(change) : [change.old, change.new].map(shownValue);
+    const shown = SCHEMAS.includes(path) ? shownSchema : shownValue;
+    const values = [change.old, change.new].map(shown);
     return `    ${path}: ${values.join(' -> ')}${remark === undefined ? '' : ` (${remark})`}`;
   });
 }
@@ -95,9 +98,7 @@ function shownValue(value: unknown): string {
 /** Digits of a SHA-256 that tell contents apart. */
 const DIGITS = 12;
 
-function schemaChange(change: Change): string[] {
-  return [change.old, change.new].map((schema) => {
-    if (!isObject(schema)) return 'none';
-    return `${schema.file} (${String(schema.sha256).slice(0, DIGITS)})`;
-  });
+function shownSchema(schema: unknown): string {
+  if (!isObject(schema)) return 'none';
+  return `${schema.file} (${String(schema.sha256).slice(0, DIGITS)})`;
 }

@@ -127,12 +127,11 @@ export class Intake implements EventSink {
   }
 
   /**
-   * Counts events as received that the decoder has passed on since {@link begin} or {@link resume}:
-   * of the frame's stream, or of none as far as the route has not selected one.
+   * Counts the decoded events since {@link begin} or {@link resume} as received: of the frame's
+   * stream, or of none as far as the route has not selected one.
    */
   countReceived(events: number): void {
-    const received = this.#owner.transport === 'ws' ? RECEIVED.ws : RECEIVED.http;
-    this.#counters.add(received + this.#cells, events - this.#routed);
+    this.#counters.add(RECEIVED[this.#owner.transport] + this.#cells, events - this.#routed);
     this.#routed = 0;
     this.#appender.countDecoded(events);
   }
@@ -154,9 +153,8 @@ export class Intake implements EventSink {
   }
 
   /**
-   * Rejects the whole frame if its sender owes tokens for earlier rejections: decoding it would
-   * cost the sender nothing.
-   * @returns whether the frame was rejected
+   * Rejects the whole frame if its sender owes tokens for earlier rejections, since decoding it
+   * would cost the sender nothing. @returns whether it was rejected
    */
   rejectIfInDebt(): boolean {
     const { debtMs } = this.#rate;
@@ -214,7 +212,7 @@ export class Intake implements EventSink {
       return this.#rejectStreamless(index, stream, length);
     }
     const problem = stream.validate(value);
-    if (problem !== undefined) {
+    if (problem !== undefined && stream.violations === undefined) {
       if (stream.deadLetter !== undefined) {
         const key = stream.key.keyOf(value, bytes, start);
         this.#appender.copyRejected(stream, index, 'schema', problem, bytes, start, end, key);
@@ -227,9 +225,11 @@ export class Intake implements EventSink {
     const code =
       format === undefined
         ? this.#accumulator.append(topic, index, bytes, start, end, key)
-        : this.#appender.appendParsed(topic, format, index, value, bytes, start, end, key);
+        : this.#appender.appendParsed(topic, format, index, value, bytes, start, end, key, problem);
     this.#appended(stream, index, code, bytes, start, end, key);
-    if (key !== undefined || code !== undefined) return;
+    if (code !== undefined) return;
+    if (problem !== undefined) stream.violations?.count(problem);
+    if (key !== undefined) return;
     const reason = stream.key.reasonForNoKey(value, bytes, start);
     if (reason !== undefined) stream.keyless.count(reason);
   }
@@ -245,6 +245,7 @@ export class Intake implements EventSink {
     if (this.#rate.isLimited && this.#isOverRate(index, length)) return;
     const stream = this.#stream ?? this.#select(this.#route.streamAt(fields.profile));
     if (typeof stream === 'string') return this.#rejectStreamless(index, stream, length);
+    if (stream.candidate !== undefined) stream.candidate.offerBytes(bytes, start, end);
     if (this.#isUnavailable(stream, index, bytes, start, end)) return;
     const { format, topic } = stream;
     const { keyStart: from, keyBytes } = fields;

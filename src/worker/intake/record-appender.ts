@@ -115,7 +115,11 @@ export class RecordAppender implements FrameFacts {
     });
   }
 
-  /** Appends a parsed event to `topic`. @returns as Accumulator.append */
+  /**
+   * Appends a parsed event to `topic`.
+   * @param problem reason why it violates its schema; undefined = it does not
+   * @returns as Accumulator.append
+   */
   appendParsed(
     topic: Topic,
     format: RecordFormat,
@@ -125,10 +129,12 @@ export class RecordAppender implements FrameFacts {
     start: number,
     end: number,
     key: string | undefined,
+    problem: string | undefined,
   ): EventCode | undefined {
     const accumulator = this.#accumulator;
     const sent = format.keepsSent ? this.#sent : undefined;
     format.formatValue(this, value, index < this.provenance.resent, sent !== undefined);
+    if (problem !== undefined) format.addSchemaError(problem);
     accumulator.useFormat(format.headers, format.eventTime);
     if (sent === undefined) return accumulator.append(topic, index, bytes, start, end, key);
     return accumulator.append(topic, index, sent, this.#sentStart, this.#sentEnd, key);

@@ -6,6 +6,7 @@ import { basename } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { LIMITS } from '../../config/limits.ts';
 import { SETTINGS } from '../../config/settings.ts';
+import type { Logger } from '../../logging/logger.ts';
 import type { Counters } from '../../metrics/counters.ts';
 import {
   declaredSlots,
@@ -21,12 +22,14 @@ import { Topic } from '../accumulator/topic.ts';
 import { InternalStream } from '../dead-letters/internal-stream.ts';
 import type { FastProfile, RecordFields } from '../decoder/json/fast-profile.ts';
 import type { Faults } from '../faults.ts';
+import { Candidate } from '../intake/candidate.ts';
 import { KeylessEvents } from '../intake/keyless-events.ts';
 import { BUILT_IN_FIELDS, loadValidator, type Validator } from '../intake/validator.ts';
+import { Violations } from '../intake/violations.ts';
 import { headerText } from './header-text.ts';
 import type { Facts } from './provenance.ts';
 import { RecordFormat } from './record-format.ts';
-import { Stream } from './stream.ts';
+import { Stream, type StreamParts } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
 /** Streams to create, and what they share. */
@@ -59,6 +62,13 @@ export function instanceName({ instance }: Pick<StreamSettings, 'instance'>): st
   return instance ?? hostname();
 }
 
+/** Counters and logs of the streams. */
+export interface StreamReporting {
+  readonly counters: Counters;
+  readonly faults: Faults;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+}
+
 /** Validates nothing: every object is valid. */
 const ACCEPT: Validator = () => undefined;
 
@@ -72,9 +82,10 @@ export function createStreams(
   { file, areDeclared, validate }: StreamDeclarations,
   { budget, topics }: { readonly budget: Budget; readonly topics: readonly Topic[] },
   settings: StreamSettings,
-  { counters, faults }: { readonly counters: Counters; readonly faults: Faults },
+  reporting: StreamReporting,
   previous?: StreamTable,
 ): StreamTable {
+  const { counters, faults } = reporting;
   const slots = slotsFor(file, areDeclared, counters.slots);
   counters.assign(slots);
   const setting = (areDeclared ? SETTINGS.streamsFile : SETTINGS.eventSchema).env;
@@ -90,16 +101,14 @@ export function createStreams(
     const mixed = before?.format?.statesContentType ?? false;
     const isKept = before?.topic === topic && before.deadLetter === deadLetter && mixed === mixes;
     if (isKept && isSame(before.spec, spec)) return before;
-    const hasNoSchema = areDeclared && spec.schema === undefined;
+    const cells = streamCellsOf(slots, spec.name);
     const keyNames = spec.key.map((path) => path.join('.')).join(', ');
     const format = formatOf(spec, topic, instanceName(settings), mixes);
     const streamName = areDeclared ? spec.name : undefined;
     return new Stream(spec, {
       topic,
-      cells: streamCellsOf(slots, spec.name),
-      validate:
-        validate ??
-        (hasNoSchema ? ACCEPT : loadValidator(spec.schema?.file, setting, spec.schema?.text)),
+      cells,
+      ...validationOf(spec, { areDeclared, validate }, setting, cells, reporting),
       fastProfile: fastProfileOf(spec, format?.fields, areDeclared),
       format,
       keyless: new KeylessEvents(keyNames, counters, faults, streamName),
@@ -109,6 +118,8 @@ export function createStreams(
     });
   });
   for (const { topic, cells } of streams.toReversed()) topic.cells = cells;
+  const candidates = streams.flatMap(({ candidate }) => candidate ?? []);
+  for (const candidate of candidates) candidate.count = candidates.length;
   for (const { topic, spec } of internal.values()) topic.cells = streamCellsOf(slots, spec.name);
   const deadLetters = { all: internal, ofNoStream: deadLetterOf(file.deadLetter) };
   return new StreamTable(file.routing, streams, areDeclared, budget, deadLetters);
@@ -134,6 +145,37 @@ function internalStreams(
 
 function isOpenToClients({ internal }: StreamSpec): boolean {
   return !internal;
+}
+
+/**
+ * Returns how the events of a stream are validated.
+ * @param setting that names the schemas
+ * @param cells offset of its cells in the metrics
+ * @throws StartError if a schema is not usable
+ */
+function validationOf(
+  { name, schema }: StreamSpec,
+  { areDeclared, validate }: Pick<StreamDeclarations, 'areDeclared' | 'validate'>,
+  setting: string,
+  cells: number,
+  reporting: StreamReporting,
+): Pick<StreamParts, 'validate' | 'matchesSchema' | 'violations' | 'candidate'> {
+  const hasNoSchema = areDeclared && schema === undefined;
+  const matchesSchema =
+    validate ?? (hasNoSchema ? ACCEPT : loadValidator(schema?.file, setting, schema?.text));
+  const { mode = 'enforce', candidate: next } = schema ?? {};
+  const active = mode === 'off' ? ACCEPT : matchesSchema;
+  const { counters, log } = reporting;
+  const violations = mode === 'warn' ? new Violations(name, cells, counters, log) : undefined;
+  if (next === undefined) return { validate: active, matchesSchema, violations };
+  const validateNext = loadValidator(next.file, setting, next.text);
+  const candidate = new Candidate(name, cells, validateNext, reporting);
+  const withCandidate: Validator = (event) => {
+    const problem = active(event);
+    candidate.offer(event, problem === undefined);
+    return problem;
+  };
+  return { validate: withCandidate, matchesSchema, violations, candidate };
 }
 
 /** Whether two declarations are equal, with the texts of their schemas. */
@@ -195,7 +237,8 @@ function fastProfileOf(
   recordFields: RecordFields | undefined,
   areDeclared: boolean,
 ): FastProfile | undefined {
-  if (schema !== undefined || key.length > 1) return undefined;
+  const isValidated = schema !== undefined && schema.mode !== 'off';
+  if (isValidated || key.length > 1) return undefined;
   const required = areDeclared ? {} : BUILT_IN_FIELDS;
   return { required, keyField: key[0]?.join('.'), recordFields };
 }
@@ -213,11 +256,13 @@ function formatOf(
   isMixed: boolean,
 ): RecordFormat | undefined {
   const { record, schema, name } = spec;
-  if (record.headers.length === 0 && record.time === undefined && !isMixed) return undefined;
+  const warns = schema?.mode === 'warn';
+  const isPlain = record.headers.length === 0 && record.time === undefined;
+  if (isPlain && !isMixed && !warns) return undefined;
   const facts: Facts = { stream: name, instance: headerText(instance) };
   const hasSchema = schema !== undefined && record.headers.includes('schema');
   const ofStream = hasSchema ? { ...facts, schema: schemaName(schema) } : facts;
-  return new RecordFormat(record, topic, ofStream, isMixed);
+  return new RecordFormat(record, topic, ofStream, isMixed, warns);
 }
 
 /** Returns the `$id` of a schema, or the name of its file, with the start of its SHA-256. */

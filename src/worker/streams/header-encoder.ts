@@ -3,12 +3,14 @@
  * copied; those of an event are written around them, in the order of HEADER_NAMES:
  *
  *   count | fb-received fb-id fb-resent | trace context | sender, stream | fb-time content-type
+ *   fb-schema-error
  */
 import assert from 'node:assert/strict';
 import { parseAddress, siteOf } from '../../common/ip-addresses.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { HeaderName, RecordFormatSpec } from '../../streams/stream-file.ts';
 import { type EncodedHeaders, varintSize, writeVarint } from '../accumulator/records.ts';
+import { headerText } from './header-text.ts';
 import type { EncodedFacts, Facts, Provenance } from './provenance.ts';
 
 /** Names of the record headers by their names in the stream file. */
@@ -46,6 +48,9 @@ const CONTENT_TYPES = {
   json: encodedHeader('content-type', 'application/json'),
   msgpack: encodedHeader('content-type', 'application/msgpack'),
 } as const;
+const SCHEMA_ERROR = encodedName('fb-schema-error');
+/** Length of a varint that is a value's length. */
+const LENGTH_BYTES = varintSize(LIMITS.recordHeaders.valueBytes);
 
 /** Headers of one event. */
 export interface EventHeaders {
@@ -77,8 +82,14 @@ export class HeaderEncoder implements EncodedHeaders {
    * @param names in the order of HEADER_NAMES
    * @param ofStream headers that are the same for all events
    * @param ip precision of `client-ip`
+   * @param hasSchemaErrors reserves room for {@link addSchemaError}
    */
-  constructor(names: readonly HeaderName[], ofStream: Facts, ip: RecordFormatSpec['ip']) {
+  constructor(
+    names: readonly HeaderName[],
+    ofStream: Facts,
+    ip: RecordFormatSpec['ip'],
+    hasSchemaErrors = false,
+  ) {
     this.#hasFullAddress = ip === 'full';
     this.#ofStream = ofStream;
     this.#trace = TRACE.filter((name) => names.includes(name));
@@ -89,7 +100,9 @@ export class HeaderEncoder implements EncodedHeaders {
     const id = ID.length + 2 + LIMITS.recordHeaders.idBytes;
     const trace = TRACEPARENT.length + 1 + TRACEPARENT_BYTES;
     const fixed = RECEIVED.length + 1 + TIME_DIGITS + RESENT.length + ARRIVAL.length;
-    this.#reserved = 1 + id + trace + fixed + CONTENT_TYPES.msgpack.length;
+    const error = SCHEMA_ERROR.length + LENGTH_BYTES + LIMITS.recordHeaders.valueBytes;
+    const optional = hasSchemaErrors ? error : 0;
+    this.#reserved = 1 + id + trace + fixed + CONTENT_TYPES.msgpack.length + optional;
   }
 
   get length(): number {
@@ -152,6 +165,15 @@ export class HeaderEncoder implements EncodedHeaders {
     target[0] = count << 1;
     this.#length = at;
     return this;
+  }
+
+  /** Adds the reason why the event encoded last violates its schema, which is cut if necessary. */
+  addSchemaError(reason: string): void {
+    const target = this.bytes;
+    const value = Buffer.from(headerText(reason));
+    const at = writeBytes(target, this.#length, SCHEMA_ERROR);
+    this.#length = writeValue(target, at, value, 0, value.length);
+    target[0]! += 1 << 1;
   }
 
   /** Writes `fb-received`, unless the last event had the same time. @returns the offset after it */

@@ -47,16 +47,18 @@ export class RecordFormat {
    * @param topic of the records
    * @param ofStream headers that are the same for all events
    * @param statesContentType see {@link statesContentType}
+   * @param hasSchemaErrors events may have {@link addSchemaError}
    */
   constructor(
     spec: RecordFormatSpec,
     topic: Pick<Topic, 'timestamps'>,
     ofStream: Facts,
     statesContentType: boolean,
+    hasSchemaErrors = false,
   ) {
     const { headers, idField, traceField, time, ip, value } = spec;
     const fieldOf = (path: readonly string[] | undefined) => path && new EventField(path.join('.'));
-    this.#encoder = new HeaderEncoder(headers, ofStream, ip);
+    this.#encoder = new HeaderEncoder(headers, ofStream, ip, hasSchemaErrors);
     this.headers = this.#encoder;
     this.#id = headers.includes('event-id') ? fieldOf(idField) : undefined;
     this.#trace = headers.includes('traceparent') ? fieldOf(traceField) : undefined;
@@ -113,6 +115,11 @@ export class RecordFormat {
     const isTrace = typeof trace === 'string' && isTraceparent(trace);
     ranges.traceBytes = isTrace ? texts.write(trace, ranges.traceStart) : NONE;
     this.#encode(provenance, arrivalTime, isResent, texts, ranges, isSent);
+  }
+
+  /** Adds the reason why the event formatted last violates its schema, as a header. */
+  addSchemaError(reason: string): void {
+    this.#encoder.addSchemaError(reason);
   }
 
   #encode(

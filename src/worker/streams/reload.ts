@@ -14,12 +14,12 @@ import type { StreamFile } from '../../streams/stream-file.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Partition, Topic } from '../accumulator/topic.ts';
 import type { Producer } from '../producer/producer.ts';
-import type { Reporting } from '../wire.ts';
 import type { ActiveStreams } from './active-streams.ts';
 import {
   assignTopics,
   createStreams,
   createTopics,
+  type StreamReporting,
   type StreamSettings,
 } from './create-streams.ts';
 import type { Stream } from './stream.ts';
@@ -37,7 +37,7 @@ export interface ReloadParts {
     /** Applies the active streams from the next frame of each connection on. */
     applyStreams(): void;
   };
-  readonly reporting: Pick<Reporting, 'counters' | 'faults'>;
+  readonly reporting: StreamReporting;
   readonly settings: StreamSettings;
   readonly eventTimeoutMs: number;
 }

@@ -7,8 +7,10 @@ import type { InternalStream } from '../dead-letters/internal-stream.ts';
 import type { FastProfile } from '../decoder/json/fast-profile.ts';
 import { FastValidator } from '../decoder/json/fast-validator.ts';
 import { RecordKey } from '../decoder/key-field.ts';
+import type { Candidate } from '../intake/candidate.ts';
 import type { KeylessEvents } from '../intake/keyless-events.ts';
 import type { Validator } from '../intake/validator.ts';
+import type { Violations } from '../intake/violations.ts';
 import type { RecordFormat } from './record-format.ts';
 
 /** Sender of a frame or body, as far as streams depend on it. */
@@ -33,8 +35,14 @@ export interface StreamParts {
   readonly topic: Topic;
   /** Offset of its cells in the metrics. */
   readonly cells: number;
-  /** Validates a parsed event. */
+  /** Validates a parsed event, unless no event is to be validated; {@link candidate} sees it. */
   readonly validate: Validator;
+  /** Validates against the schema, whatever its mode. */
+  readonly matchesSchema: Validator;
+  /** Counts events that violate the schema and are stored; undefined = they are rejected. */
+  readonly violations?: Violations | undefined;
+  /** Sees events that are not parsed; `validate` offers it all others. Undefined = none. */
+  readonly candidate?: Candidate | undefined;
   /** Accepts a subset of what `validate` accepts; undefined = each event is parsed into a value. */
   readonly fastProfile: FastProfile | undefined;
   /** Headers and timestamps of its records; undefined = plain ones. */
@@ -55,7 +63,11 @@ export class Stream {
   readonly topic: Topic;
   /** Offset of its cells in the metrics. */
   readonly cells: number;
+  /** See {@link StreamParts}, as for the next ones. */
   readonly validate: Validator;
+  readonly matchesSchema: Validator;
+  readonly violations: Violations | undefined;
+  readonly candidate: Candidate | undefined;
   readonly fastProfile: FastProfile | undefined;
   /** Validates events that are known to belong to this stream; see {@link fastProfile}. */
   readonly fastValidator: FastValidator | undefined;
@@ -79,6 +91,9 @@ export class Stream {
     this.topic = parts.topic;
     this.cells = parts.cells;
     this.validate = parts.validate;
+    this.matchesSchema = parts.matchesSchema;
+    this.violations = parts.violations;
+    this.candidate = parts.candidate;
     this.fastProfile = parts.fastProfile;
     this.fastValidator = parts.fastProfile && new FastValidator([parts.fastProfile]);
     this.key = new RecordKey(spec.key.map((path) => path.join('.')));

@@ -81,7 +81,10 @@ test('each difference on a line, exit code 1', async (t) => {
     `version: 1
 routing: { field: kind, unknown: orders }
 streams:
-  clicks: { topic: web.clicks, match: [click, tap], schema: { file: click.json } }
+  clicks:
+    topic: web.clicks
+    match: [click, tap]
+    schema: { file: click.json, mode: warn, candidate: click.json }
   orders: { topic: shop.orders.v2, create: { partitions: 3 }, owner: web }
   returns: { topic: shop.returns }
 `,
@@ -96,6 +99,8 @@ streams:
       '+ returns (topic shop.returns)',
       '~ clicks',
       '    schema: click.json (DIGEST) -> click.json (DIGEST)',
+      '    schemaMode: enforce -> warn',
+      '    schemaCandidate: none -> click.json (DIGEST)',
       '~ orders',
       '    topic: shop.orders -> shop.orders.v2 (the old topic drains first)',
       '    create: none -> {"partitions":3,"config":{}} (only for a topic that does not exist)',

@@ -51,6 +51,7 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     topic,
     cells: 0,
     validate: loadValidator(undefined),
+    matchesSchema: loadValidator(undefined),
     fastProfile: { required: BUILT_IN_FIELDS, keyField },
     keyless,
     maxEventBytes: 64 * KIB,

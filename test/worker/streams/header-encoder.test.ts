@@ -53,6 +53,7 @@ interface Options {
   readonly trace?: string | undefined;
   readonly isTimed?: boolean;
   readonly contentType?: 'json' | 'msgpack' | undefined;
+  readonly error?: string | undefined;
 }
 
 /** Encodes the headers of an event, and reads them back from a record. */
@@ -66,6 +67,7 @@ function encoded(
     trace,
     isTimed = true,
     contentType,
+    error,
   }: Options,
 ): HeaderList {
   const source = Buffer.from(`??${id ?? ''}!${trace ?? ''}`);
@@ -77,6 +79,7 @@ function encoded(
     traceBytes: trace === undefined ? -1 : trace.length,
   };
   encoder.encode(provenance, time, isResent, source, event, isTimed, contentType);
+  if (error !== undefined) encoder.addSchemaError(error);
   const batch = new RecordBatch(Buffer.alloc(4 * BYTES_MAX), ANY_PARTITION);
   batch.append(time, source, 0, -1, Buffer.from('{}'), 0, 2, encoder);
   return headersOf(batch)[0]!;
@@ -91,7 +94,8 @@ test('headers appear in the order of their table, whichever are chosen', () => {
       fc.record({ id: fc.boolean(), isResent: fc.boolean(), isTimed: fc.boolean() }),
       fc.constantFrom(undefined, 'json' as const, 'msgpack' as const),
       fc.array(fc.constantFrom(...(Object.keys(FACTS) as HeaderName[]))),
-      (names, { id, isResent, isTimed }, contentType, unknown) => {
+      fc.constantFrom(undefined, '/n must be integer'),
+      (names, { id, isResent, isTimed }, contentType, unknown, error) => {
         const known = Object.entries(FACTS).filter(
           ([name]) => !unknown.includes(name as HeaderName),
         );
@@ -100,11 +104,13 @@ test('headers appear in the order of their table, whichever are chosen', () => {
         if (!id) absent.add('event-id');
         if (!isResent) absent.add('resent');
         const expected = names.filter((name) => !absent.has(name)).map((name) => ALL[name]);
-        const options = { provenance, id: id ? 'id-1' : undefined, isResent, isTimed, contentType };
+        const ofEvent = { id: id ? 'id-1' : undefined, isResent, isTimed, contentType, error };
+        const options = { provenance, ...ofEvent };
         assert.deepEqual(encoded(new HeaderEncoder(names, OF_STREAM, 'truncated'), options), [
           ...expected,
           ...(isTimed ? [] : [['fb-time', 'arrival']]),
           ...(contentType ? [['content-type', `application/${contentType}`]] : []),
+          ...(error ? [['fb-schema-error', error]] : []),
         ]);
       },
     ),
@@ -158,6 +164,7 @@ test('the longest headers fit into 2 KiB; those of a sender that do not are omit
   };
   const ofStream = { stream: 's'.repeat(64), schema: long, instance: 'i'.repeat(64) };
   const encoder = new HeaderEncoder(HEADER_NAMES, ofStream, 'full');
+  const withErrors = new HeaderEncoder(HEADER_NAMES, ofStream, 'full', true);
   const options: Options = {
     provenance: new Provenance(facts),
     id: 'x'.repeat(ID_BYTES),
@@ -175,6 +182,9 @@ test('the longest headers fit into 2 KiB; those of a sender that do not are omit
     // The referer would fit behind a user agent and an origin that do not.
     assert(names.includes('fb-ip') && !names.includes('fb-user-agent'), names.join());
     assert(!names.includes('fb-origin') && !names.includes('fb-referer'), names.join());
+    const error = encoded(withErrors, { ...options, trace, error: '€'.repeat(200) }).at(-1);
+    assert(withErrors.length <= BYTES_MAX, `${withErrors.length} bytes`);
+    assert.deepEqual(error, ['fb-schema-error', '€'.repeat(85)]);
   }
 });
 

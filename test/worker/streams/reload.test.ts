@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readConfig } from '../../../src/config/config.ts';
 import { LIMITS, MIB } from '../../../src/config/limits.ts';
-import { Counters } from '../../../src/metrics/counters.ts';
 import { implicitStream } from '../../../src/streams/implicit-stream.ts';
 import { REFUSE, type StreamFile, type StreamSpec } from '../../../src/streams/stream-file.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
@@ -16,6 +15,7 @@ import { StreamReload } from '../../../src/worker/streams/reload.ts';
 import { RejectingRoute } from '../../../src/worker/streams/route.ts';
 import { appendEvent } from '../../../testing/batches.ts';
 import { until } from '../../../testing/wait.ts';
+import { reportingTo } from './record-stage.ts';
 
 const [IMPLICIT] = implicitStream(readConfig({})).streams;
 const EVENT_TIMEOUT_MS = 400;
@@ -66,7 +66,8 @@ class Rig {
     eventTimeoutMs = EVENT_TIMEOUT_MS,
   ) {
     const file = fileOf(streams);
-    const reporting = { counters: new Counters(), faults: new Faults(() => {}) };
+    const { counters, log } = reportingTo();
+    const reporting = { counters, log, faults: new Faults(() => {}) };
     const users = { ...file, areDeclared: true };
     this.topics = createTopics(users, this.budget, MAX_EVENT_BYTES);
     this.topics.forEach(makeUsable);

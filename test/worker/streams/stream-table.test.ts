@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import type { JsonObject } from '../../../src/common/json-object.ts';
 import { readConfig } from '../../../src/config/config.ts';
 import { KIB, MIB } from '../../../src/config/limits.ts';
-import { Counters } from '../../../src/metrics/counters.ts';
 import { implicitStream } from '../../../src/streams/implicit-stream.ts';
 import { REFUSE, type StreamFile, type StreamSpec } from '../../../src/streams/stream-file.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
@@ -14,6 +13,7 @@ import { Faults } from '../../../src/worker/faults.ts';
 import { createStreams, createTopics } from '../../../src/worker/streams/create-streams.ts';
 import { RejectingRoute, type Route } from '../../../src/worker/streams/route.ts';
 import type { Sender, Stream, StreamRejection } from '../../../src/worker/streams/stream.ts';
+import { reportingTo } from './record-stage.ts';
 
 const [IMPLICIT] = implicitStream(readConfig({})).streams;
 const SPEC: StreamSpec = { ...IMPLICIT!, key: [] };
@@ -33,7 +33,8 @@ function tableOf(
   };
   const budget = new Budget(64 * MIB);
   const topics = createTopics({ ...file, areDeclared: true }, budget, 65_536);
-  const reporting = { counters: new Counters(), faults: new Faults(() => {}) };
+  const { counters, log } = reportingTo();
+  const reporting = { counters, log, faults: new Faults(() => {}) };
   return createStreams({ file, areDeclared: true }, { budget, topics }, SETTINGS, reporting);
 }
 
