@@ -10,6 +10,7 @@ import type { StreamFile, StreamSpec } from '../streams/stream-file.ts';
 import type { DeferredLog } from './deferred-log.ts';
 import type { SlotAssignment } from './slot-assignment.ts';
 import type { StreamMetrics } from './stream-metrics.ts';
+import { TopicRoles } from './topic-roles.ts';
 
 type StreamsMessage = ToWorker & { readonly type: 'streams' };
 
@@ -49,12 +50,14 @@ export class CurrentStreams {
   /** Workers that have not confirmed the version. */
   #waiting = new Set<number>();
   #changedAtMs = 0;
+  readonly #roles = new TopicRoles();
   #timer: NodeJS.Timeout | undefined;
   #isChecking = false;
 
   constructor(options: CurrentStreamsOptions) {
     this.#options = options;
     this.#file = options.file;
+    if (options.file !== undefined) this.#roles.check(options.file);
     this.metrics = options.metrics;
   }
 
@@ -177,6 +180,7 @@ export class CurrentStreams {
       this.#failure = undefined;
       return;
     }
+    this.#roles.check(loaded.file);
     const { log, broadcast, topicsAdded, slots } = this.#options;
     slots.assignStreams(loaded.file.streams.map(({ name }) => name));
     this.#failure = undefined;

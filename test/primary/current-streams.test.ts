@@ -104,6 +104,30 @@ test('a failure is one line and one count until it changes; also too many stream
   assert.equal(count(FAILED), 3, 'after a success it is new');
 });
 
+test('a topic changes between events and dead letters only with a restart, whatever lies between', async () => {
+  const { streams, state, sent, count, lines } = rig(fileOf('a', 'b'));
+  const isInternal = (file: StreamFile, name: string): StreamFile => ({
+    ...file,
+    streams: file.streams.map((spec) => ({ ...spec, internal: spec.name === name })),
+  });
+  state.next = fileOf('a');
+  await streams.reread();
+  state.next = isInternal(fileOf('a', 'b'), 'b');
+  await streams.reread();
+  assert.deepEqual(sent, [2], 'the former role counts although no stream had the topic meanwhile');
+  assert.equal(count(FAILED), 1);
+  assert.match(
+    String(lines.at(-1)?.[1].reason),
+    /streams\.b\.topic: topic\.b was written by clients/,
+  );
+  state.next = isInternal(fileOf('a', 'c'), 'c');
+  await streams.reread();
+  state.next = fileOf('a', 'c');
+  await streams.reread();
+  assert.deepEqual(sent, [2, 3]);
+  assert.match(String(lines.at(-1)?.[1].reason), /topic\.c had dead letters/);
+});
+
 test('changed API keys are checked against the streams, although no file of streams changed', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const { streams, state, looks } = rig(fileOf('a'));

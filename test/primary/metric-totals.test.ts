@@ -9,7 +9,7 @@ import {
   histogram,
   type MetricSnapshot,
 } from '../../src/metrics/counters.ts';
-import { cellCount, firstCell, seriesOf } from '../../src/metrics/layout.ts';
+import { cellCount, cellOf, firstCell, seriesOf } from '../../src/metrics/layout.ts';
 import {
   declaredSlots,
   type MetricSlots,
@@ -49,6 +49,30 @@ test('slots are summed, gauges are per slot', () => {
   assert.equal(totals.inFlight(101), 3);
   assert.equal(totals.inFlight(102), 0);
   assert.equal(totals.unaccounted(), 0);
+});
+
+test('dead letters without a result in the last report of a dead worker are lost, by code and stream', () => {
+  const totals = new MetricTotals(1);
+  const slots = declaredSlots(['a', 'b']);
+  const counters = new Counters();
+  counters.assign(slots);
+  const offset = streamCellsOf(slots, 'b');
+  const endedAs = (code: string, result: string) =>
+    cellOf('forebay_dead_letters_total', code, result) + offset;
+  counters.add(cellOf('forebay_dead_letters_attempted_total', 'schema') + offset, 10);
+  counters.add(cellOf('forebay_dead_letters_attempted_total', 'too_large') + offset, 2);
+  counters.add(endedAs('schema', 'written'), 5);
+  counters.add(endedAs('schema', 'dropped'), 1);
+  counters.add(endedAs('schema', 'lost'), 1);
+  counters.add(endedAs('too_large', 'written'), 2);
+  counters.set(cellOf('forebay_dead_letters_in_flight') + offset, 3);
+  totals.begin(1, 7);
+  totals.update(7, counters.snapshot());
+  assert.equal(totals.sum(endedAs('schema', 'lost')), 1);
+  totals.retire(7, 'crash');
+  assert.equal(totals.sum(endedAs('schema', 'lost')), 4);
+  assert.equal(totals.sum(endedAs('too_large', 'lost')), 0);
+  assert.equal(totals.sum(cellOf('forebay_dead_letters_in_flight') + offset), 0);
 });
 
 test('ages and times of two workers in a slot are not summed', () => {
