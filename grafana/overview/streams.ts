@@ -40,6 +40,32 @@ export const streams: Row = {
       ],
     }),
     lines({
+      title: 'Schema warnings by stream',
+      description:
+        'Events stored although they violate the schema of the stream: its mode is warn.',
+      unit: 'eps',
+      queries: [
+        { expr: sumOfRates('forebay_schema_warnings_total', ['stream']), legend: '{{stream}}' },
+      ],
+    }),
+    lines({
+      title: 'Candidate schemas by stream',
+      description:
+        'Events of the sample on which the candidate was evaluated, and those that only the ' +
+        'candidate rejects: the switch is safe while these stay at 0.',
+      unit: 'eps',
+      queries: [
+        {
+          expr: sumOfRates('forebay_schema_candidate_evaluated_total', ['stream']),
+          legend: '{{stream}}: evaluated',
+        },
+        {
+          expr: sumOfRates('forebay_schema_candidate_failures_total', ['stream']),
+          legend: '{{stream}}: failures',
+        },
+      ],
+    }),
+    lines({
       title: 'Acknowledgement by stream, p99',
       description: 'Time from the arrival of an event to its confirmation by Kafka.',
       unit: 's',
