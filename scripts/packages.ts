@@ -32,14 +32,17 @@ interface Locked {
 /** Allowed licences of production packages: they only require their notices to be kept. */
 export const PERMISSIVE = ['Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT'];
 
+/** Development packages that the build copies into dist/. */
+const BUNDLED: ReadonlySet<string> = new Set(['recheck']);
+
 /** Production packages, each version once, by name. */
 export function productionPackages(): Package[] {
   const text = readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8');
   const { packages } = JSON.parse(text) as { packages: Record<string, Locked> };
   const found = new Map<string, Package>();
   for (const [path, locked] of Object.entries(packages)) {
-    if (path === '' || locked.dev) continue;
     const { name = path.replace(/^.*node_modules\//, ''), version, license = '' } = locked;
+    if (path === '' || (locked.dev && !BUNDLED.has(name))) continue;
     const { os = [], cpu = [], libc = [], hasInstallScript = false, integrity = '' } = locked;
     const platform = [os, cpu, libc].flat().join(' ') || undefined;
     const one = { name, folder: path, version, license, platform, hasInstallScript, integrity };
@@ -79,6 +82,7 @@ Forebay is MIT. The npm packages of the lock file that run in production; \`make
 page, and a test allows only ${PERMISSIVE.join(', ')}.
 ${packages.length} packages: ${sums.join(', ')}.
 
+dist/ contains ${[...BUNDLED].join(', ')}, with its notice; the others are installed.
 Packages with a platform are compiled code, installed only there. \`make sbom\` writes the same list as
 CycloneDX, with hashes.
 

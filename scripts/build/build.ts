@@ -12,6 +12,8 @@ import { runbookPage } from './runbook.ts';
 
 process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
 const CLIENT = { entry: 'src/client/client.ts', bundle: 'dist/client/client.js' };
+/** The analyzer of regular expressions, without the programs that its package brings. */
+const ANALYZER = { folder: 'node_modules/recheck', bundle: 'dist/vendor/recheck.cjs' };
 const PAGES = ['page', 'primary/live-view'];
 
 // Until the end of this build, the source of dist/ is unknown.
@@ -35,6 +37,15 @@ await build({
   target: 'es2022',
   logLevel: 'warning',
 });
+await build({
+  entryPoints: [`${ANALYZER.folder}/lib/browser.js`],
+  outfile: ANALYZER.bundle,
+  minify: true,
+  platform: 'node',
+  format: 'cjs',
+  logLevel: 'warning',
+});
+cpSync(`${ANALYZER.folder}/LICENSE`, `${ANALYZER.bundle}.LICENSE`);
 for (const page of PAGES) rmSync(`dist/${page}/static`, { recursive: true, force: true });
 prune('dist', [...scripts, CLIENT.bundle]);
 for (const page of PAGES) {

@@ -10,7 +10,7 @@ import { DeferredLog } from '../primary/deferred-log.ts';
 import { KeyFiles } from '../primary/key-files.ts';
 import { checkKeyStreams } from '../streams/key-streams.ts';
 import type { LoadedStreamFile } from '../streams/parse.ts';
-import type { SchemaWarnings } from '../worker/intake/validator.ts';
+import type { SchemaWarnings } from '../worker/intake/compile-schema.ts';
 import type { Config } from './config.ts';
 import { type Certificate, certificateOf, readCertificate, readPem, validityOf } from './pem.ts';
 
@@ -29,8 +29,8 @@ export async function checkFiles(config: Config): Promise<FileWarnings> {
   const { eventSchema, streamsFile, tlsCertFile, tlsKeyFile, kafkaTls, kafkaSaslPasswordFile } =
     config;
   // Loaded on demand: the primary of a gateway without such files starts sooner.
-  const [validator, loadStreams, tls, kafka] = await Promise.all([
-    eventSchema === undefined ? undefined : import('../worker/intake/validator.ts'),
+  const [schemaOutcome, loadStreams, tls, kafka] = await Promise.all([
+    eventSchema === undefined ? undefined : eventSchemaCheck(eventSchema, config.maxFrameBytes),
     streamsFile === undefined ? undefined : streamLoader(config, streamsFile),
     tlsCertFile === undefined ? undefined : import('../worker/ingress/tls.ts'),
     kafkaTls || kafkaSaslPasswordFile !== undefined
@@ -38,7 +38,7 @@ export async function checkFiles(config: Config): Promise<FileWarnings> {
       : undefined,
   ]);
   const [schema, streams, own, ofKafka = [], , keyFiles] = attemptAll(
-    () => validator?.checkSchema(eventSchema ?? ''),
+    () => schemaOutcome?.(),
     () => loadStreams?.(),
     () => tls?.checkTlsFiles({ certFile: tlsCertFile ?? '', keyFile: tlsKeyFile ?? '' }),
     () => kafka && checkKafka(config, kafka.kafkaOptions),
@@ -91,17 +91,39 @@ export function keysToCheck(config: Config): CheckedKeys {
 }
 
 /**
- * Returns a function that loads the stream file at `path` for a gateway with these settings.
+ * Checks the schemas that the stream file at `path` names, for a gateway with these settings.
  * Loaded on demand: most commands need no parser.
+ * @returns a function that loads the file, once
  */
 export async function streamLoader(config: Config, path: string): Promise<() => LoadedStreamFile> {
-  const [{ loadStreamFile }, { streamFileContext }, { checkSchemaFile }] = await Promise.all([
-    import('../streams/parse.ts'),
-    import('../streams/rules.ts'),
-    import('../worker/intake/validator.ts'),
-  ]);
-  const context = streamFileContext(config, checkSchemaFile);
+  const [{ loadStreamFile, schemaPathsOf }, { streamFileContext }, { checkSchemaFiles }] =
+    await Promise.all([
+      import('../streams/parse.ts'),
+      import('../streams/rules.ts'),
+      import('../schemas/checker.ts'),
+    ]);
+  const paths = schemaPathsOf(path);
+  const results = await checkSchemaFiles(paths, config.maxFrameBytes);
+  const context = streamFileContext(config, (file) => {
+    const result = results.get(file) ?? { error: 'was named while the stream file was read' };
+    if ('error' in result) throw new Error(result.error);
+    const { unmatchable, ignored } = result.warnings;
+    return { text: result.text, warnings: [...unmatchable, ...ignored] };
+  });
   return () => loadStreamFile(path, context);
+}
+
+/**
+ * Checks the file of FOREBAY_EVENT_SCHEMA.
+ * @returns a function that returns its warnings, with setting and file, or throws a StartError
+ */
+async function eventSchemaCheck(
+  path: string,
+  maxEventBytes: number,
+): Promise<() => SchemaWarnings> {
+  const { checkSchemaFiles, eventSchemaWarnings } = await import('../schemas/checker.ts');
+  const results = await checkSchemaFiles([path], maxEventBytes);
+  return () => eventSchemaWarnings(path, results.get(path)!);
 }
 
 /**

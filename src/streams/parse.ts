@@ -7,7 +7,7 @@ import { textOf } from '../config/secret-files.ts';
 import { originOf } from '../config/setting-kinds.ts';
 import { inOrder, type Problem, problemLine } from './problem.ts';
 import type { RawKey, RawSchema, RawStream, RawStreamFile, RawTime } from './raw-stream-file.ts';
-import { ruleProblems, type StreamFileContext } from './rules.ts';
+import { ruleProblems, type StreamFileContext, schemaFilesIn } from './rules.ts';
 import {
   type EventTimeFormat,
   type FieldPath,
@@ -103,6 +103,20 @@ export function loadStreamFile(path: string, context: StreamFileContext): Loaded
     problems.map((problem) => problemLine(path, problem));
   if (file !== undefined) return { file, warnings: lines(warnings) };
   throw new StartError(lines(errors).join('\n'), EXIT.configuration);
+}
+
+/** Returns the absolute paths of the schemas that a stream file names; none if it is unreadable. */
+export function schemaPathsOf(path: string): string[] {
+  let text: string;
+  try {
+    const bytes = readFileSync(path);
+    if (bytes.length > LIMITS.streamFile.bytes) return [];
+    text = textOf(bytes);
+  } catch {
+    return [];
+  }
+  const { value } = new YamlDocument(text);
+  return [...schemaFilesIn(value, dirname(resolve(path)))];
 }
 
 /** Returns the position of the first byte that is not valid UTF-8, or the start. */

@@ -88,6 +88,15 @@ const HEADER_OF = { idField: 'event-id', traceField: 'traceparent', ip: 'client-
 /** Properties of `schema` that name a file. */
 const SCHEMA_FILES = ['file', 'candidate'] as const;
 
+/** Returns the absolute paths of the schemas that a document names, even if it has errors. */
+export function schemaFilesIn(value: unknown, folder: string): Set<string> {
+  const schemas = Object.values(objectIn(objectIn(value).streams)).map((stream) =>
+    objectIn(objectIn(stream).schema),
+  );
+  const files = schemas.flatMap((schema) => SCHEMA_FILES.map((property) => schema[property]));
+  return new Set(files.filter(isFileName).map((file) => resolve(folder, file)));
+}
+
 class Check implements RuleProblems {
   readonly errors: Problem[] = [];
   readonly warnings: Problem[] = [];
@@ -177,7 +186,7 @@ class Check implements RuleProblems {
       const properties = objectIn(schema);
       for (const property of SCHEMA_FILES) {
         const file = properties[property];
-        if (typeof file !== 'string' || file === '') continue;
+        if (!isFileName(file)) continue;
         const absolute = resolve(this.#folder, file);
         const result = results.get(absolute) ?? this.#schemaResult(absolute);
         results.set(absolute, result);
@@ -262,6 +271,10 @@ class Check implements RuleProblems {
     const separator = text.startsWith(':') ? '' : ' ';
     return { ...this.#document.ofValue(path), message: `${dotted(path)}${separator}${text}` };
   }
+}
+
+function isFileName(file: unknown): file is string {
+  return typeof file === 'string' && file !== '';
 }
 
 /** Returns the object, or an empty one for anything else. */

@@ -15,7 +15,6 @@ import { kafkaOptions } from '../kafka/client-options.ts';
 import { configuredCodec } from '../kafka/compression/codecs.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
 import { Counters } from '../metrics/counters.ts';
-import { implicitStream } from '../streams/implicit-stream.ts';
 import { creationOf, declaredCreation } from '../streams/topic-creation.ts';
 import type { Topic } from './accumulator/topic.ts';
 import type { Authenticator } from './admission/authenticator.ts';
@@ -34,6 +33,7 @@ import type { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
 import type { StreamDeclarations } from './streams/create-streams.ts';
 import { StreamReload } from './streams/reload.ts';
+import { settingsStream } from './streams/settings-stream.ts';
 import {
   type EventBuffer,
   type Ingress,
@@ -76,7 +76,9 @@ async function receiveStreams(
   inbox: Inbox,
   counters: Counters,
 ): Promise<StreamDeclarations> {
-  if (config.streamsFile === undefined) return { file: implicitStream(config), areDeclared: false };
+  if (config.streamsFile === undefined) {
+    return { file: await settingsStream(config), areDeclared: false };
+  }
   await sendToPrimary({ type: 'hello' });
   const { file, version, slots } = await inbox.first('streams');
   await sendToPrimary({ type: 'streamsApplied', version, failure: undefined });

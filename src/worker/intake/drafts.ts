@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { Ajv, Options } from 'ajv';
 import type ajvDraft04 from 'ajv-draft-04';
 import type ajvFormats from 'ajv-formats';
+import { limitedCode, limitKeywords, WorkLimit } from './work-limit.ts';
 
 /** Options of every compiler. */
 export const OPTIONS: Options = {
@@ -26,53 +27,65 @@ export type Compiler = Pick<
   Parameters<Formats['default']>[0];
 type CompilerClass = new (options: Options) => Compiler;
 
+/** A compiler, and the limit of the work of its validators. */
+export interface LimitedCompiler {
+  readonly compiler: Compiler;
+  readonly work: WorkLimit;
+}
+
 export interface Draft {
   /** Name in messages and documents. */
   readonly name: string;
   /** The `$schema` of the draft, without the empty fragment. */
   readonly id: string;
-  /** Creates a compiler with formats, and with the metaschemas under each spelling. */
-  create(): Compiler;
+  /**
+   * Creates a compiler with formats, and with the metaschemas under each spelling.
+   * @param options in addition to {@link OPTIONS}
+   */
+  create(options?: Options): LimitedCompiler;
 }
 
 const DRAFT_07 = draft('draft-07', 'http://json-schema.org/draft-07/schema', draft07);
 
 export const DRAFTS: readonly Draft[] = [
-  draft('draft-04', 'http://json-schema.org/draft-04/schema', () => {
+  draft('draft-04', 'http://json-schema.org/draft-04/schema', (options) => {
     const { default: AjvDraft04 } = require('ajv-draft-04') as typeof ajvDraft04;
-    return new AjvDraft04(OPTIONS);
+    return new AjvDraft04(options);
   }),
-  draft('draft-06', 'http://json-schema.org/draft-06/schema', () => {
-    const ajv = draft07();
+  draft('draft-06', 'http://json-schema.org/draft-06/schema', (options) => {
+    const ajv = draft07(options);
     ajv.addMetaSchema(require('ajv/dist/refs/json-schema-draft-06.json') as object);
     return ajv;
   }),
   DRAFT_07,
-  draft('2019-09', 'https://json-schema.org/draft/2019-09/schema', () => {
+  draft('2019-09', 'https://json-schema.org/draft/2019-09/schema', (options) => {
     const { Ajv2019 } = require('ajv/dist/2019.js') as { Ajv2019: CompilerClass };
-    return new Ajv2019(OPTIONS);
+    return new Ajv2019(options);
   }),
-  draft('2020-12', 'https://json-schema.org/draft/2020-12/schema', () => {
+  draft('2020-12', 'https://json-schema.org/draft/2020-12/schema', (options) => {
     const { Ajv2020 } = require('ajv/dist/2020.js') as { Ajv2020: CompilerClass };
-    return new Ajv2020(OPTIONS);
+    return new Ajv2020(options);
   }),
 ];
 
-function draft07(): Ajv {
+function draft07(options: Options): Ajv {
   const { Ajv } = require('ajv') as { Ajv: new (options: Options) => Ajv };
-  return new Ajv(OPTIONS);
+  return new Ajv(options);
 }
 
-function draft(name: string, id: string, create: () => Compiler): Draft {
+function draft(name: string, id: string, create: (options: Options) => Compiler): Draft {
   return {
     name,
     id,
-    create: () => {
-      const compiler = create();
+    create: (options) => {
+      const work = new WorkLimit();
+      const code = { ...limitedCode(work), ...options?.code };
+      const compiler = create({ ...OPTIONS, ...options, code });
       const { default: addFormats } = require('ajv-formats') as Formats;
       addFormats(compiler);
       for (const known of Object.keys(compiler.schemas)) addSpellings(compiler, known);
-      return compiler;
+      limitKeywords(compiler, work);
+      return { compiler, work };
     },
   };
 }

@@ -1,38 +1,12 @@
 /** Parts of a JSON Schema without effect: unknown keywords and unchecked formats. */
 
-import { isObject, type JsonObject } from '../../common/json-object.ts';
+import type { JsonObject } from '../../common/json-object.ts';
 import { nearest } from '../../common/nearest.ts';
 import { ANNOTATIONS } from './annotations.ts';
 import { type Compiler, type Draft, draftOf } from './drafts.ts';
-import { escaped, targetOf } from './json-pointer.ts';
+import { escaped, shown, targetOf } from './json-pointer.ts';
+import { isApplied, schemasIn } from './subschemas.ts';
 
-/** Keywords whose value is a schema, or an array of schemas. */
-const HOLDS_SCHEMAS = [
-  'additionalItems',
-  'additionalProperties',
-  'allOf',
-  'anyOf',
-  'contains',
-  'else',
-  'if',
-  'items',
-  'not',
-  'oneOf',
-  'prefixItems',
-  'propertyNames',
-  'then',
-  'unevaluatedItems',
-  'unevaluatedProperties',
-];
-/** Keywords whose value is an object of schemas, with names that are not keywords. */
-const HOLDS_NAMED_SCHEMAS = [
-  '$defs',
-  'definitions',
-  'dependencies',
-  'dependentSchemas',
-  'patternProperties',
-  'properties',
-];
 /** Keywords of some drafts that others ignore. */
 const OF_DRAFTS: ReadonlyMap<string, string> = new Map([
   ['$dynamicAnchor', '2020-12'],
@@ -56,9 +30,8 @@ const OF_DRAFTS: ReadonlyMap<string, string> = new Map([
 const EXTENSION = /^x-/i;
 /** Maximum lines logged at startup. */
 const LINES_MAX = 100;
-/** Maximum characters of a name and of a pointer in a line. */
+/** Maximum characters of a name in a line. */
 const NAME_LENGTH_MAX = 100;
-const POINTER_LENGTH_MAX = 300;
 
 interface Found {
   /** JSON pointer in the file. */
@@ -114,11 +87,6 @@ function isKnown(name: string, compiler: Compiler): boolean {
   return EXTENSION.test(name) || ANNOTATIONS.has(name) || isApplied(name, compiler);
 }
 
-/** Whether the compiler applies a keyword; it applies some that are not of its draft. */
-function isApplied(name: string, { RULES }: Compiler): boolean {
-  return Object.hasOwn(RULES.keywords, name);
-}
-
 function unknownKeyword(name: string, draft: Draft, compiler: Compiler): string {
   const problem = `is not a keyword of ${draft.name} and is ignored`;
   const owner = OF_DRAFTS.get(name);
@@ -136,31 +104,6 @@ function suggestion(name: string, known: readonly string[]): string {
   return near === undefined ? '' : `; did you mean ${near}?`;
 }
 
-/** Returns the direct subschemas of a schema, with their pointers. */
-function schemasIn(
-  schema: JsonObject,
-  pointer: string,
-  compiler: Compiler,
-): [JsonObject, string][] {
-  const known = (keyword: string) => Object.hasOwn(schema, keyword) && isApplied(keyword, compiler);
-  const at = (keyword: string) => [schema[keyword], `${pointer}/${keyword}`] as const;
-  const named = HOLDS_NAMED_SCHEMAS.filter(known).map(at);
-  const held = HOLDS_SCHEMAS.filter(known).map(at);
-  const single = held.filter(([value]) => isObject(value)) as [JsonObject, string][];
-  const arrays = held.filter(([value]) => Array.isArray(value));
-  const members = [...named, ...arrays].flatMap(([holder, holderAt]) =>
-    Object.entries(holder ?? {}).map(([name, value]) => [value, `${holderAt}/${escaped(name)}`]),
-  );
-  return [...single, ...(members.filter(([value]) => isObject(value)) as [JsonObject, string][])];
-}
-
 function cut(name: string): string {
   return name.length <= NAME_LENGTH_MAX ? name : `${name.slice(0, NAME_LENGTH_MAX - 1)}…`;
-}
-
-/** Formats a pointer for a log line: its end, without control characters. */
-function shown(pointer: string): string {
-  const isLong = pointer.length > POINTER_LENGTH_MAX;
-  const end = isLong ? `…${pointer.slice(1 - POINTER_LENGTH_MAX)}` : pointer;
-  return end.replace(/\p{Cc}/gu, ' ');
 }

@@ -1,6 +1,9 @@
 /** JSON pointers (RFC 6901) into a schema. */
 import { isObject, type JsonObject } from '../../common/json-object.ts';
 
+/** Maximum characters of a pointer in a line. */
+const SHOWN_LENGTH_MAX = 300;
+
 /** Escapes a name as a reference token of a pointer. */
 export function escaped(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
@@ -43,4 +46,11 @@ export function targetOf(ref: unknown, root: JsonObject): [JsonObject, string] |
     return undefined;
   const [at, pointer] = follow(path, root) ?? [undefined, ''];
   return isObject(at) ? [at, pointer] : undefined;
+}
+
+/** Formats a pointer for a log line: its end, without control characters. */
+export function shown(pointer: string): string {
+  const isLong = pointer.length > SHOWN_LENGTH_MAX;
+  const end = isLong ? `…${pointer.slice(1 - SHOWN_LENGTH_MAX)}` : pointer;
+  return end.replace(/\p{Cc}/gu, ' ');
 }

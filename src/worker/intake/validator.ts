@@ -2,18 +2,16 @@
  * Validates events against a JSON Schema, compiled once at startup. Validation changes nothing: no
  * coercion, no defaults.
  */
-import { readFileSync } from 'node:fs';
 import { Ajv, type ValidateFunction } from 'ajv';
-import { boundedMessage, EXIT, StartError, systemReason } from '../../common/errors.ts';
+import { boundedMessage, EXIT, StartError } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
-import { textOf } from '../../config/secret-files.ts';
 import { SETTINGS } from '../../config/settings.ts';
 import type { SchemaSource } from '../../streams/stream-file.ts';
 import type { RequiredFields } from '../decoder/json/fast-profile.ts';
-import { type Compiler, DRAFTS, type Draft, draftOf, OPTIONS } from './drafts.ts';
-import { explain, explainSchema } from './explain.ts';
-import { ignoredParts } from './ignored-parts.ts';
-import { obstacleToObjects } from './unmatchable.ts';
+import { type CompiledSchema, compileSchema, inFile, readSchema } from './compile-schema.ts';
+import { draftOf, OPTIONS } from './drafts.ts';
+import { explain } from './explain.ts';
+import { WorkExceeded, type WorkLimit } from './work-limit.ts';
 
 const EVENT_SCHEMA = SETTINGS.eventSchema.env;
 
@@ -50,8 +48,8 @@ export function loadValidator(
     const ajv = new Ajv({ ...OPTIONS, meta: false, validateSchema: false });
     return validatorOf(ajv.compile(BUILT_IN_SCHEMA), BUILT_IN_SCHEMA);
   }
-  const { validate, schema } = compileSetting(schemaPath, setting, text);
-  return validatorOf(validate, schema);
+  const { validate, schema, work } = compileSetting(schemaPath, setting, text);
+  return validatorOf(validate, schema, work);
 }
 
 /**
@@ -69,129 +67,28 @@ export function readStreamSchema(
   return { $schema: draftOf(undefined)?.id, ...schema };
 }
 
-/** Warnings about a usable schema, one line each. */
-export interface SchemaWarnings {
-  /** Parts without effect. */
-  readonly ignored: readonly string[];
-  /** Reason why no event can match: one line, or none. */
-  readonly unmatchable: readonly string[];
-}
-
-/**
- * Compiles the schema in the file of FOREBAY_EVENT_SCHEMA, as {@link loadValidator} does.
- * @returns warnings that name setting and file
- * @throws StartError as {@link loadValidator}
- */
-export function checkSchema(schemaPath: string): SchemaWarnings {
-  const { ignored, unmatchable } = warningsOf(compileSetting(schemaPath, EVENT_SCHEMA));
-  const lines = (texts: readonly string[]) =>
-    texts.map((text) => inFile(EVENT_SCHEMA, schemaPath, text));
-  return { ignored: lines(ignored), unmatchable: lines(unmatchable) };
-}
-
-/** A usable schema file: its content, and warnings that continue "the file …". */
-export interface CheckedSchemaFile {
-  readonly text: string;
-  readonly warnings: readonly string[];
-}
-
-/**
- * Compiles the schema in any file.
- * @throws Error for an unusable schema, whose message continues "the file …"
- */
-export function checkSchemaFile(path: string): CheckedSchemaFile {
-  const text = readSchema(path);
-  const { unmatchable, ignored } = warningsOf(compile(text));
-  return { text, warnings: [...unmatchable, ...ignored] };
-}
-
-function warningsOf({ schema, draft, compiler }: Compiled): SchemaWarnings {
-  const obstacle = obstacleToObjects(schema, compiler);
-  return {
-    ignored: ignoredParts(schema, draft, compiler),
-    unmatchable: obstacle ? [`${obstacle}: no event can match the schema`] : [],
-  };
-}
-
-interface Compiled {
-  readonly schema: JsonObject;
-  readonly draft: Draft;
-  readonly compiler: Compiler;
-  readonly validate: ValidateFunction;
-}
-
 /** @throws StartError that names the setting */
-function compileSetting(path: string, setting: string, text?: string): Compiled {
+function compileSetting(path: string, setting: string, text?: string): CompiledSchema {
   try {
-    return compile(text ?? readSchema(path));
+    return compileSchema(text ?? readSchema(path));
   } catch (error) {
     throw new StartError(inFile(setting, path, (error as Error).message), EXIT.configuration);
   }
 }
 
-/** @throws Error whose message continues "the file …" */
-function compile(text: string): Compiled {
-  const read = parseSchema(text);
-  const draft = draftOf(read.$schema);
-  if (draft === undefined) {
-    const supported = DRAFTS.map(({ id }) => id).join(', ');
-    const found = JSON.stringify(read.$schema);
-    throw new Error(`has an unsupported $schema, ${found}; supported: ${supported}`);
-  }
-  const schema = { ...read, $schema: draft.id };
-  const compiler = draft.create();
-  const validate = compileWith(compiler, schema, draft);
-  // An asynchronous validator returns a promise, which is truthy: every event would be valid.
-  if ('$async' in validate) throw new Error('is asynchronous ($async)');
-  return { schema, draft, compiler, validate };
-}
-
-function compileWith(compiler: Compiler, schema: JsonObject, { name }: Draft): ValidateFunction {
-  try {
-    if (compiler.validateSchema(schema) !== false) return compiler.compile(schema);
-  } catch (error) {
-    throw new Error(`cannot be compiled: ${(error as Error).message}`);
-  }
-  throw new Error(`is not a valid schema of ${name}: ${explainSchema(compiler.errors ?? [])}`);
-}
-
-/** @throws Error whose message continues "the file …" */
-function readSchema(path: string): string {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new Error(`cannot be read: ${systemReason(error)}`);
-  }
-  return textOf(bytes);
-}
-
-function parseSchema(text: string): JsonObject {
-  let schema: unknown;
-  try {
-    schema = JSON.parse(text);
-  } catch (error) {
-    throw new Error(`is not valid JSON: ${(error as Error).message}`);
-  }
-  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
-    throw new Error('must contain a JSON object');
-  }
-  return schema as JsonObject;
-}
-
-/** Returns one line with setting and file. */
-function inFile(setting: string, path: string, text: string): string {
-  return `${setting}: ${path} ${text}`.replace(/\s+/g, ' ');
-}
-
-/** @param schema the whole schema, for messages */
-function validatorOf(validate: ValidateFunction, schema: JsonObject): Validator {
+/**
+ * @param schema the whole schema, for messages
+ * @param work limit of `validate`; undefined = its work is proportional to the event
+ */
+function validatorOf(validate: ValidateFunction, schema: JsonObject, work?: WorkLimit): Validator {
   return (event) => {
     try {
+      work?.begin();
       return validate(event) ? undefined : boundedMessage(explain(validate.errors ?? [], schema));
     } catch (error) {
       // A recursive schema follows the nesting of the event by recursion.
       if (error instanceof RangeError) return 'nested too deeply to validate';
+      if (error instanceof WorkExceeded) return error.message;
       throw error;
     }
   };

@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import type { JsonObject } from '../../../src/common/json-object.ts';
-import { checkSchema } from '../../../src/worker/intake/validator.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'forebay-ignored-'));
-after(() => rmSync(folder, { recursive: true }));
+import { compileSchema, inFile, warningsOf } from '../../../src/worker/intake/compile-schema.ts';
 
 const DRAFT: Readonly<Record<string, string>> = {
   'draft-04': 'http://json-schema.org/draft-04/schema#',
@@ -17,15 +11,13 @@ const DRAFT: Readonly<Record<string, string>> = {
   '2020-12': 'https://json-schema.org/draft/2020-12/schema',
 };
 
-/** Warnings for a schema, without setting and file. */
+/** Warnings for a schema. */
 function ignored(schema: JsonObject, draft = 'draft-07'): string[] {
-  const path = join(folder, 'schema.json');
-  writeFileSync(path, JSON.stringify({ $schema: DRAFT[draft], ...schema }));
-  const start = `FOREBAY_EVENT_SCHEMA: ${path} `;
-  return checkSchema(path).ignored.map((line) => {
-    assert(line.startsWith(start), line);
-    return line.slice(start.length);
-  });
+  const text = JSON.stringify({ $schema: DRAFT[draft], ...schema });
+  const start = inFile('SETTING', 'file', '');
+  return warningsOf(compileSchema(text)).ignored.map((line) =>
+    inFile('SETTING', 'file', line).slice(start.length),
+  );
 }
 
 const unknown = (pointer: string, draft = 'draft-07') =>

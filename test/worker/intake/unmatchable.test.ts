@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { JsonObject } from '../../../src/common/json-object.ts';
-import { checkSchema, loadValidator } from '../../../src/worker/intake/validator.ts';
+import { compileSchema, warningsOf } from '../../../src/worker/intake/compile-schema.ts';
+import { loadValidator } from '../../../src/worker/intake/validator.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-unmatchable-'));
 const path = join(folder, 'schema.json');
@@ -19,16 +20,16 @@ const DRAFTS = [
   'https://json-schema.org/draft/2020-12/schema',
 ];
 
-/** Warning for a schema, without setting, file and consequence. */
+/** Warning for a schema, without the consequence. */
 function found(schema: JsonObject): string | undefined {
   writeFileSync(path, JSON.stringify(schema));
-  const { unmatchable } = checkSchema(path);
+  const { unmatchable } = warningsOf(compileSchema(JSON.stringify(schema)));
   assert(unmatchable.length <= 1);
   const [line] = unmatchable;
   if (line === undefined) return undefined;
-  const [start, end] = [`FOREBAY_EVENT_SCHEMA: ${path} `, ': no event can match the schema'];
-  assert(line.startsWith(start) && line.endsWith(end), line);
-  return line.slice(start.length, -end.length);
+  const end = ': no event can match the schema';
+  assert(line.endsWith(end), line);
+  return line.slice(0, -end.length);
 }
 
 /** Events that each schema must reject. */
@@ -135,8 +136,6 @@ test('schemas that accept an event are not reported', () => {
     JSON.parse('{"if":{"required":["z"]},"then":{"type":"string"}}') as JsonObject,
     JSON.parse('{"if":{"type":"string"},"then":{"type":"null"}}') as JsonObject,
     { $ref: '#/definitions/a', definitions: { a: { type: 'object' }, b: { type: 'array' } } },
-    { $ref: '#' },
-    { allOf: [{ $ref: '#' }] },
     { properties: { a: { type: 'array' }, const: { type: 'string' }, type: false } },
     { items: { type: 'string' }, contains: false },
   ];

@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { EXIT, StartError } from '../../../src/common/errors.ts';
 import type { JsonObject } from '../../../src/common/json-object.ts';
-import { checkSchemaFile, loadValidator } from '../../../src/worker/intake/validator.ts';
+import {
+  compileSchema,
+  readSchema,
+  warningsOf,
+} from '../../../src/worker/intake/compile-schema.ts';
+import { loadValidator } from '../../../src/worker/intake/validator.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-validator-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -221,13 +226,10 @@ test('an unusable schema fails the start with one line and exit code 2', () => {
 });
 
 test('a schema in any file: its problem or its warnings, without setting and path', () => {
-  const schema = { requird: ['a'], type: 'string' };
-  assert.deepEqual(checkSchemaFile(schemaFile(schema)), {
-    text: JSON.stringify(schema),
-    warnings: [
-      '/type allows no object: no event can match the schema',
-      '/requird is not a keyword of draft-07 and is ignored; did you mean required?',
-    ],
+  const path = schemaFile({ requird: ['a'], type: 'string' });
+  assert.deepEqual(warningsOf(compileSchema(readSchema(path))), {
+    unmatchable: ['/type allows no object: no event can match the schema'],
+    ignored: ['/requird is not a keyword of draft-07 and is ignored; did you mean required?'],
   });
   const rows: [content: unknown, message: RegExp][] = [
     [{ type: 'objekt' }, /^is not a valid schema of draft-07: \/type must be one of .*object\?$/],
@@ -237,8 +239,8 @@ test('a schema in any file: its problem or its warnings, without setting and pat
     [[], /^must contain a JSON object$/],
   ];
   for (const [content, message] of rows) {
-    assert.throws(() => checkSchemaFile(schemaFile(content)), { message });
+    assert.throws(() => compileSchema(readSchema(schemaFile(content))), { message });
   }
   const none = join(folder, 'none.json');
-  assert.throws(() => checkSchemaFile(none), { message: /^cannot be read: .*\(ENOENT\)$/ });
+  assert.throws(() => readSchema(none), { message: /^cannot be read: .*\(ENOENT\)$/ });
 });
