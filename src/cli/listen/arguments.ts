@@ -12,7 +12,7 @@ import {
   wholeNumber,
 } from '../command-line.ts';
 import { type Filter, type HeaderFilter, parseFilter, parseHeaderFilter } from './filter.ts';
-import { parseStart, type Start } from './start.ts';
+import { parseStart, type Start, TIME_EXPECTED } from './start.ts';
 
 export interface ListenOptions {
   /** Undefined = that of the stream or the settings. */
@@ -96,9 +96,7 @@ function demandSense(options: Omit<ListenOptions, 'help'>): void {
 
 function optionsAt(nowMs: number) {
   const from: ValueOption<Start> = {
-    expects:
-      'beginning, end, a time since 1970 such as 2026-11-25T09:30:00Z, ' +
-      'or an age of up to 999999999 s, m, h or d such as -15m',
+    expects: `beginning, end, ${TIME_EXPECTED}`,
     read: (given) => parseStart(given, nowMs),
   };
   return {
@@ -118,12 +116,14 @@ function optionsAt(nowMs: number) {
   } as const;
 }
 
-const TOPIC: ValueOption<string> = {
+/** `--topic`. */
+export const TOPIC: ValueOption<string> = {
   expects: TOPIC_NAME.expected,
   read: (given) => (TOPIC_NAME.pattern.test(given) ? given : undefined),
 };
 
-const STREAM: ValueOption<string> = {
+/** `--stream`. */
+export const STREAM: ValueOption<string> = {
   expects: STREAM_NAME.expected,
   read: (given) => (STREAM_NAME.pattern.test(given) ? given : undefined),
 };

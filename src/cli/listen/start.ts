@@ -3,6 +3,11 @@
 /** A number is a time, in milliseconds since 1970. */
 export type Start = 'beginning' | 'end' | number;
 
+/** Values of {@link parseStart} that are times, for messages. */
+export const TIME_EXPECTED =
+  'a time since 1970 such as 2026-11-25T09:30:00Z, ' +
+  'or an age of up to 999999999 s, m, h or d such as -15m';
+
 const RELATIVE = /^-(\d{1,9})([smhd])$/;
 const UNIT_MS: Readonly<Record<string, number>> = {
   s: 1_000,

@@ -1,11 +1,10 @@
 /** The topic that `listen` reads: that of an option, of KAFKA_TOPIC or of the stream file. */
 import { EXIT, StartError } from '../../common/errors.ts';
-import { nearest } from '../../common/nearest.ts';
 import { printable } from '../../common/printable.ts';
 import type { Config } from '../../config/config.ts';
 import { SETTINGS } from '../../config/settings.ts';
-import type { StreamFile, StreamSpec } from '../../streams/stream-file.ts';
-import { shown } from '../command-line.ts';
+import type { StreamSpec } from '../../streams/stream-file.ts';
+import { readStreams, streamNamed } from '../stream-choice.ts';
 import type { ListenOptions } from './arguments.ts';
 
 export interface TopicChoice {
@@ -52,39 +51,11 @@ export async function chooseTopic(
   if (stream === undefined) {
     throw invalid(`${path} has ${topics.length} topics: choose a stream with --stream (${names})`);
   }
-  const found = streams.find(({ name }) => name === stream);
-  if (found === undefined) {
-    const near = nearest(
-      stream,
-      streams.map(({ name }) => name),
-      ({ length }) => Math.ceil(length / 3),
-    );
-    const hint = near === undefined ? '.' : `; did you mean ${near}?`;
-    throw invalid(`${path} has no stream ${shown(stream)}${hint} Its streams: ${names}`);
-  }
+  const found = streamNamed(stream, streams, path ?? '', invalid);
   if (sequenceField !== undefined && found.key.length === 0) {
     throw invalid(`--sequence-field requires a record key, and stream ${stream} has none`);
   }
   return { topic: found.topic, idField: idFieldOf(found), notes: notesOf(found, streams) };
-}
-
-/**
- * Reads the stream file as the gateway does, except for what affects no reader: schema files, and
- * the credentials of clients.
- */
-async function readStreams(config: Config, path: string): Promise<StreamFile> {
-  const [{ loadStreamFile }, { streamFileContext }] = await Promise.all([
-    import('../../streams/parse.ts'),
-    import('../../streams/rules.ts'),
-  ]);
-  const unread = () => ({ text: '', warnings: [] });
-  const context = { ...streamFileContext(config, unread), authenticates: true };
-  try {
-    return loadStreamFile(path, context).file;
-  } catch (error) {
-    if (!(error instanceof StartError)) throw error;
-    throw new StartError(error.message, EXIT.configuration);
-  }
 }
 
 function idFieldOf({ record }: StreamSpec): string {
