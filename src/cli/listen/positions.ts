@@ -125,17 +125,24 @@ export async function waitForTopic({
   }
 }
 
-/** Describes an obstacle, and whether it is waited for, in a line. */
+/** Describes an obstacle in a line, and for a transient one that it is waited for. */
 export function describe(obstacle: Obstacle, topic: string, reason: string): string {
+  const text = obstacleText(obstacle, topic, reason);
+  if (obstacle === 'missing') return `${text} yet; waiting for it`;
+  return TRANSIENT.has(obstacle) ? `${text}; waiting for it` : text;
+}
+
+/** Describes an obstacle in a line. @param reason see {@link reasonOf} */
+export function obstacleText(obstacle: Obstacle, topic: string, reason: string): string {
   switch (obstacle) {
     case 'missing':
-      return `topic ${topic} does not exist yet; waiting for it`;
+      return `topic ${topic} does not exist`;
     case 'leaderless':
-      return `topic ${topic} has a partition without a leader; waiting for it`;
+      return `topic ${topic} has a partition without a leader`;
     case 'uncoordinated':
-      return 'no group coordinator, or no READ permission on groups forebay-listen-*; waiting for it';
+      return 'no group coordinator, or no READ permission on groups forebay-listen-*';
     case 'unreachable':
-      return `Kafka cannot be reached (${reason}); waiting for it`;
+      return `Kafka cannot be reached (${reason})`;
     case 'denied':
       return `Kafka denied access to topic ${topic} (${reason})`;
     case 'login':
