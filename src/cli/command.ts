@@ -17,6 +17,7 @@ usage: ${me}            run the gateway
        ${me} health     check that the gateway with these settings is alive; --ready: ready
        ${me} listen     print the events of the topic; see listen --help
        ${me} key new    create an API key; see key --help
+       ${me} schema     try a schema on stored events, test it with examples; see schema --help
        ${me} streams    check, compare, specify stream files; see streams --help
        ${me} --help     this text
        ${me} --version
@@ -39,6 +40,10 @@ async function run(main: string, [command, ...rest]: readonly string[]): Promise
   if (command === 'streams') {
     const { runStreams } = await import('./streams/command.ts');
     return runStreams(rest);
+  }
+  if (command === 'schema') {
+    const { runSchema } = await import('./schema/command.ts');
+    return runSchema(rest);
   }
   if (command === 'health') {
     const { runHealth } = await import('./health.ts');

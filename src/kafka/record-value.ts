@@ -1,4 +1,6 @@
 /** Values of consumed records, whether stored as JSON or as MessagePack. */
+import { isUtf8 } from 'node:buffer';
+import { EVENT_CODES } from '../common/errors.ts';
 import { isObject, type JsonObject } from '../common/json-object.ts';
 import { msgpackToJson } from './msgpack-value.ts';
 import { CONTENT_TYPE_HEADER, lastHeader, type RecordHeaders } from './record-headers.ts';
@@ -44,4 +46,18 @@ export function eventIn({ bytes, problem }: RecordValue): JsonObject | undefined
   } catch {
     return undefined;
   }
+}
+
+/** Returns the event, or the reason why the gateway would reject these bytes before the schema. */
+export function eventOrProblem({ bytes, problem }: RecordValue): JsonObject | string {
+  if (problem !== undefined) return problem;
+  if (bytes === null) return EVENT_CODES.not_an_object.text;
+  if (!isUtf8(bytes)) return EVENT_CODES.invalid_utf8.text;
+  let event: unknown;
+  try {
+    event = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return EVENT_CODES.invalid_json.text;
+  }
+  return isObject(event) ? event : EVENT_CODES.not_an_object.text;
 }

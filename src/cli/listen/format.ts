@@ -141,8 +141,8 @@ function isJson(value: Buffer): boolean {
   }
 }
 
-/** Escapes invalid UTF-8 byte by byte. */
-function shown(bytes: Buffer | null): string {
+/** Returns bytes as text for a terminal, with invalid UTF-8 escaped byte by byte; null as `-`. */
+export function shown(bytes: Buffer | null): string {
   if (bytes === null) return '-';
   return isUtf8(bytes) ? printable(bytes.toString('utf8')) : byteByByte(bytes.toString('latin1'));
 }

@@ -103,7 +103,8 @@ export class Printer {
   }
 }
 
-function recordOf(
+/** Returns a consumed record with its value in readable form. */
+export function recordOf(
   partition: number,
   { offset, timestamp, key, value }: KafkaMessage,
   headers: RecordHeaders,
