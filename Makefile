@@ -77,12 +77,18 @@ kafka: $(MODULES) ## start Kafka on port 9092, or ARGS="--port 9192", until make
 kafka-stop: $(MODULES) ## stop that Kafka, keeping its data and its port
 	@$(KAFKA) down
 
-LISTEN_ARGS = $(if $(STREAM),'--stream=$(STREAM)') $(if $(TOPIC),'--topic=$(TOPIC)') $(ARGS)
+TOPIC_ARGS = $(if $(STREAM),'--stream=$(STREAM)') $(if $(TOPIC),'--topic=$(TOPIC)')
+LISTEN_ARGS = $(TOPIC_ARGS) $(ARGS)
 
 .PHONY: listen
 listen: build ## print events, all or STREAM=orders or TOPIC=name, ARGS="--from -15m --filter clientId=me", or ARGS=--help
 	@settings=$$($(KAFKA) listen $(LISTEN_ARGS)) || exit 1; eval "$$settings"; \
 	exec node dist/main.js listen $(LISTEN_ARGS)
+
+.PHONY: schema-try
+schema-try: build ## validate stored events with SCHEMA=new.json, of STREAM=orders or TOPIC=name, ARGS="--from -1d"
+	@settings=$$($(KAFKA) listen $(TOPIC_ARGS)) || exit 1; eval "$$settings"; \
+	exec node dist/main.js schema try '$(SCHEMA)' $(LISTEN_ARGS)
 
 .PHONY: bench
 bench: gateway-node setup build ## run the benchmark suite (10 min), or SCENARIO=single; see docs/benchmarks.md

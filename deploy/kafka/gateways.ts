@@ -36,7 +36,8 @@ const SECRETS = FOR_KAFKA.filter(({ secret }) => secret).map(({ env }) => env);
 const READ_BY_LISTEN = FOR_KAFKA.filter(({ secret }) => !secret).map(({ env }) => env);
 const { env: TOPIC } = SETTINGS.kafkaTopic;
 const { env: STREAMS } = SETTINGS.streamsFile;
-const FOR_EVENTS = [STREAMS, SETTINGS.keyField.env, SETTINGS.idField.env];
+const { env: SCHEMA } = SETTINGS.eventSchema;
+const FOR_EVENTS = [STREAMS, SCHEMA, SETTINGS.keyField.env, SETTINGS.idField.env];
 const RECORDED = [...READ_BY_LISTEN, ...FOR_EVENTS, SETTINGS.port.env];
 
 /** Records the gateway that the process `pid` is about to become; its settings are in `env`. */
@@ -104,7 +105,8 @@ export function shellLines({ settings }: Choice): string {
 function isInherited(name: string, env: Environment): boolean {
   const alternative = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : `${name}_FILE`;
   if (env[name] || env[alternative]) return false;
-  if ((name === TOPIC && env[STREAMS]) || (name === STREAMS && env[TOPIC])) return false;
+  if ((name === TOPIC || name === SCHEMA) && env[STREAMS]) return false;
+  if (name === STREAMS && (env[TOPIC] || env[SCHEMA])) return false;
   const tls = SETTINGS.kafkaTls.env;
   return !name.startsWith(`${tls}_`) || !/^(0|false)$/.test(env[tls] ?? '');
 }

@@ -80,10 +80,15 @@ test('a gateway with a stream file: its streams, and not KAFKA_TOPIC', async () 
   assert.deepEqual(choose({ KAFKA_BROKERS: 'k:1', ...streams }).notes, []);
 });
 
-test('a stream file of this shell: the topic of a gateway without one is not inherited', () => {
-  record({ KAFKA_BROKERS: 'k:1', KAFKA_TOPIC: 'foo' });
+test('a stream file of this shell: topic and schema of a gateway without one are not inherited', async () => {
+  const ofOne = { KAFKA_TOPIC: 'foo', FOREBAY_EVENT_SCHEMA: 'e.json' };
+  const gateway = record({ KAFKA_BROKERS: 'k:1', ...ofOne });
   const { settings } = choose({ FOREBAY_STREAMS_FILE: 's.yaml' });
   assert.deepEqual(settings, { KAFKA_BROKERS: 'k:1' });
+  assert.deepEqual(choose().settings, { KAFKA_BROKERS: 'k:1', ...ofOne });
+  await end(gateway);
+  record({ KAFKA_BROKERS: 'k:1', FOREBAY_STREAMS_FILE: 's.yaml' });
+  assert.deepEqual(choose({ FOREBAY_EVENT_SCHEMA: 'e.json' }).settings, { KAFKA_BROKERS: 'k:1' });
 });
 
 test('the names of loopback are equal', () => {

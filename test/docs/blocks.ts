@@ -130,6 +130,8 @@ export const BLOCKS = {
   schema: here('docs/schema.md', 'cat > event-schema.json'),
   schemaRun: here('docs/schema.md', 'sed -i s/requird/required/'),
   schemaPost: here('docs/schema.md', '"type":"scroll"'),
+  schemaTest: here('docs/schema.md', 'schema test next.json'),
+  schemaTry: here('docs/schema.md', 'make schema-try'),
   schemaChange: here('docs/schema.md', '"session"'),
   streamsRun: here('docs/streams.md', 'FOREBAY_STREAMS_FILE='),
   streamsPost: here('docs/streams.md', '@examples/streams/events.json'),

@@ -80,6 +80,17 @@ test('schema: an error is found, events are validated, a change takes effect', a
   const gateway = await serving(BLOCKS.schemaRun);
   const answer = answerBelow('docs/schema.md', '"type":"scroll"');
   assert.equal(plain(await run(BLOCKS.schemaPost)), plain(answer));
+  // Both find events that the next schema rejects, so their commands fail.
+  const failing = (block: string) =>
+    run(block).then(assert.fail, ({ message }: Error) => plain(message));
+  const tested = await failing(BLOCKS.schemaTest);
+  assert(tested.endsWith(plain(answerBelow('docs/schema.md', 'schema test next.json'))), tested);
+  const tried = await failing(BLOCKS.schemaTry);
+  for (const line of answerBelow('docs/schema.md', 'make schema-try').split('\n').slice(1)) {
+    // Topic and partition differ.
+    const [text = ''] = line.replace(/^ +\d:0/, '').split(/(?<=topic )/);
+    assert(tried.includes(text), `${line} in\n${tried}`);
+  }
   assert.match(await run(BLOCKS.schemaChange), /\{"restart":"begun"\}/);
   await gateway.says(/"msg":"rolling restart completed"/);
   assert.match(
