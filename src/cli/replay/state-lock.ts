@@ -1,0 +1,106 @@
+/** Lock file that keeps two replays from using one state file at the same time. */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { attempt, EXIT, StartError, systemReason } from '../../common/errors.ts';
+
+/** Content of a lock file. */
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  /** Start of the process, in ticks since the boot; absent where the system does not tell. */
+  readonly started?: string | undefined;
+  readonly nonce: string;
+}
+
+/** Positions in /proc/PID/stat, after the name in parentheses. */
+const STATE_FIELD = 0;
+const START_TIME_FIELD = 19;
+/** States of a process that has ended and was not waited for. */
+const ENDED = new Set(['Z', 'X']);
+
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+
+/** A lock that this process holds. */
+export class StateLock {
+  readonly #path: string;
+  readonly #nonce = randomUUID();
+
+  /**
+   * Takes the lock, and creates its folder. That of a process that has ended is replaced.
+   * @param path of the lock file
+   * @throws StartError (exit code 1) if another process holds it, or it cannot be written
+   */
+  constructor(path: string) {
+    this.#path = path;
+    const { pid } = process;
+    const holder: Holder = {
+      pid,
+      host: hostname(),
+      started: statOf(pid)?.[START_TIME_FIELD],
+      nonce: this.#nonce,
+    };
+    for (const isLast of [false, true]) {
+      try {
+        mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE });
+        writeFileSync(path, `${JSON.stringify(holder)}\n`, { flag: 'wx', mode: FILE_MODE });
+        return;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+          throw failed(`cannot create ${path}: ${systemReason(error)}`);
+        }
+      }
+      const other = readHolder(path);
+      if (isLast || (other !== undefined && mayRun(other))) throw failed(heldBy(path, other));
+      attempt(() => unlinkSync(path));
+    }
+  }
+
+  /** Removes the lock file, unless another process has replaced it. */
+  release(): void {
+    if (readHolder(this.#path)?.nonce === this.#nonce) attempt(() => unlinkSync(this.#path));
+  }
+}
+
+/** Undefined for a file that is gone, or was not written to its end. */
+function readHolder(path: string): Holder | undefined {
+  const value = attempt(() => JSON.parse(readFileSync(path, 'utf8')) as Partial<Holder> | null);
+  const { pid, host, nonce } = value ?? {};
+  const isHolder = Number.isSafeInteger(pid) && typeof host === 'string' && nonce !== undefined;
+  return isHolder ? (value as Holder) : undefined;
+}
+
+/** Returns whether the holder may be running: only processes of this host can be looked up. */
+function mayRun({ pid, host, started }: Holder): boolean {
+  if (host !== hostname()) return true;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+  const stat = statOf(pid);
+  if (stat === undefined) return true;
+  if (ENDED.has(stat[STATE_FIELD] ?? '')) return false;
+  // Otherwise the system has given the number to another process.
+  return started === undefined || stat[START_TIME_FIELD] === started;
+}
+
+/** Returns the facts about a process; undefined where there is no /proc. */
+function statOf(pid: number): string[] | undefined {
+  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+function heldBy(path: string, holder: Holder | undefined): string {
+  if (holder === undefined) return `another replay has just taken ${path}; try again`;
+  const { pid, host } = holder;
+  const other = host === hostname() ? `process ${pid}` : `process ${pid} on ${host}`;
+  const advice = host === hostname() ? '' : `; if it has ended, remove ${path}`;
+  return `${other} is replaying with this state file${advice}`;
+}
+
+function failed(message: string): StartError {
+  return new StartError(`replay: ${message}`, EXIT.failed);
+}
