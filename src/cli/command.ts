@@ -16,6 +16,7 @@ usage: ${me}            run the gateway
        ${me} config     print the effective settings without secrets, and check their files
        ${me} health     check that the gateway with these settings is alive; --ready: ready
        ${me} listen     print the events of the topic; see listen --help
+       ${me} replay     produce dead letters that pass now to their stream; see replay --help
        ${me} key new    create an API key; see key --help
        ${me} schema     try a schema on stored events, test it with examples; see schema --help
        ${me} streams    check, compare, specify stream files; see streams --help
@@ -32,6 +33,10 @@ async function run(main: string, [command, ...rest]: readonly string[]): Promise
   if (command === 'listen') {
     const { runListen } = await import('./listen/listen.ts');
     return runListen(rest);
+  }
+  if (command === 'replay') {
+    const { runReplay } = await import('./replay/command.ts');
+    return runReplay(rest);
   }
   if (command === 'key') {
     const { runKey } = await import('./api-keys/command.ts');

@@ -171,6 +171,6 @@ export const EXIT = {
   failed: 1,
   /** The settings are invalid; a restart is futile. */
   configuration: 2,
-  /** `schema try` and `schema test`: events do not match the schema as they should. */
+  /** `schema try`, `schema test`, `replay`: events do not match the schema as they should. */
   mismatch: 3,
 } as const;

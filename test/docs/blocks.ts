@@ -13,6 +13,12 @@ export const ELSEWHERE: readonly { page: string; text: string; test: string; has
     has: 'commands in docs/listen.md have valid options',
   },
   {
+    page: 'docs/dead-letters.md',
+    text: 'replay --from rejected --stream clicks',
+    test: 'test/cli/replay/arguments.test.ts',
+    has: 'the commands of the page have valid options',
+  },
+  {
     page: 'docs/security.md',
     text: 'FOREBAY_JWT_JWKS_URL=',
     test: 'test/integration/identity-changes.test.ts',

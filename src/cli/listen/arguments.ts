@@ -129,7 +129,8 @@ export const STREAM: ValueOption<string> = {
 };
 
 const NUMBER = wholeNumber(0, PARTITION_MAX);
-const PARTITIONS: ListOption<number[]> = {
+/** `--partition`. */
+export const PARTITIONS: ListOption<number[]> = {
   multiple: true,
   expects: `whole numbers from 0 to ${PARTITION_MAX} such as 3 or 0,3`,
   read: (list) => {

@@ -238,7 +238,7 @@ function encodeAll(names: readonly HeaderName[], facts: Facts, room: number) {
 }
 
 /** Returns a header as records contain it. */
-function encodedHeader(name: string, value: string): Buffer {
+export function encodedHeader(name: string, value: string): Buffer {
   const text = Buffer.from(value);
   const length = Buffer.alloc(varintSize(text.length));
   writeVarint(length, 0, text.length);

@@ -1,0 +1,69 @@
+/** Dead letters as consumers read them: rejected events, with the reason in the headers. */
+import type { IHeaders } from 'kafkajs';
+import {
+  CONTENT_TYPE_HEADER,
+  hasHeader,
+  lastHeader,
+  RESENT_HEADER,
+  type RecordHeaders,
+  recordHeaders,
+} from './record-headers.ts';
+
+/** A record as kafkajs reads it. */
+export interface ConsumedRecord {
+  readonly offset: string;
+  /** Decimal ms since 1970. */
+  readonly timestamp: string;
+  readonly value: Buffer | null;
+  readonly headers?: IHeaders | undefined;
+}
+
+/** A rejected event, or a frame or body that could not be split into events. */
+export interface DeadLetter {
+  readonly offset: number;
+  /** Timestamp of the record: the arrival, ms since 1970. */
+  readonly timestamp: number;
+  /** As received, up to a maximum size; null for a record that no gateway has written. */
+  readonly value: Buffer | null;
+  readonly isMsgpack: boolean;
+  /** A frame or body as a whole, not one event of it. */
+  readonly isWhole: boolean;
+  /** Rejection code; '' = not stated. */
+  readonly code: string;
+  /** Stream that rejected it; undefined = the event belonged to none. */
+  readonly stream: string | undefined;
+  readonly identity: string | undefined;
+  /** Arrival, ms since 1970. */
+  readonly received: number;
+  /** The value was cut: it is no longer complete. */
+  readonly isTruncated: boolean;
+  /** Its sender declared it as a possible repeat. */
+  readonly isResent: boolean;
+  readonly headers: RecordHeaders;
+}
+
+const MSGPACK = 'application/msgpack';
+/** Times with as many digits as `fb-received` has until the year 2286. */
+const TIME = /^\d{13}$/;
+
+/** Reads the headers of a dead letter. Never throws: any producer may write to a topic. */
+export function deadLetterIn(record: ConsumedRecord): DeadLetter {
+  const headers = recordHeaders(record.headers);
+  const text = (name: string) => lastHeader(headers, name);
+  const timestamp = Number(record.timestamp);
+  const received = text('fb-received') ?? '';
+  return {
+    offset: Number(record.offset),
+    timestamp,
+    value: record.value,
+    isMsgpack: text(CONTENT_TYPE_HEADER) === MSGPACK,
+    isWhole: !hasHeader(headers, 'fb-index'),
+    code: text('fb-error-code') ?? '',
+    stream: text('fb-stream'),
+    identity: text('fb-identity'),
+    received: TIME.test(received) ? Number(received) : timestamp,
+    isTruncated: hasHeader(headers, 'fb-truncated'),
+    isResent: hasHeader(headers, RESENT_HEADER),
+    headers,
+  };
+}
