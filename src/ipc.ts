@@ -1,8 +1,10 @@
 /** IPC messages between primary and workers (`serialization: 'advanced'`). */
 import type { KeyEntry, KeySet } from './api-keys/format.ts';
+import type { EventCode } from './common/errors.ts';
 import type { MetricSnapshot } from './metrics/counters.ts';
 import type { MetricSlots } from './metrics/slots.ts';
 import type { StreamFile } from './streams/stream-file.ts';
+import type { ViolationKind } from './violations/violation-table.ts';
 
 /** State of one worker; the primary derives the instance's readiness from it. */
 export interface WorkerStatus {
@@ -67,6 +69,22 @@ export interface Fault {
   readonly once?: true;
 }
 
+/** Violations since the previous report of the worker; their number is bounded. */
+export type ReportedViolations = readonly {
+  readonly stream: string;
+  readonly kind: ViolationKind;
+  /** Events whose reasons are not among the rows. */
+  readonly otherEvents: number;
+  readonly rows: readonly {
+    readonly code: EventCode;
+    /** Names fields and quotes the schema; no values of events. */
+    readonly reason: string;
+    readonly events: number;
+    /** Redacted; undefined = no new one. */
+    readonly example: string | undefined;
+  }[];
+}[];
+
 /** Configuration of a topic, read by one worker for all. */
 export interface TopicFacts {
   readonly topic: string;
@@ -106,6 +124,8 @@ export type ToPrimary =
       readonly type: 'snapshot';
       readonly metrics: MetricSnapshot;
       readonly status: WorkerStatus;
+      /** Undefined = none. */
+      readonly violations: ReportedViolations | undefined;
     }
   /**
    * The topic does not exist, or was recreated: the worker that administers topics must check it.

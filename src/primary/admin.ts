@@ -1,4 +1,4 @@
-/** The admin port: /metrics, /streams, /livez, /readyz, commands, live view. */
+/** The admin port: /metrics, /streams, /violations, /livez, /readyz, commands, live view. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { EVENT_CODES, REQUEST_CODES } from '../common/errors.ts';
 import type { Readiness } from '../ipc.ts';
@@ -8,6 +8,7 @@ import { refuseCommand, refuseViewer } from './commands.ts';
 import { type AdminNames, isAdminName } from './host-rule.ts';
 import type { LiveView } from './live-view/live-view.ts';
 import { type Endpoint, listenOn } from './ports.ts';
+import type { StreamViolations } from './violations.ts';
 
 export interface AdminSources extends AdminNames {
   /** Token that commands require; undefined = none is set. */
@@ -16,6 +17,8 @@ export interface AdminSources extends AdminNames {
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** Content of /streams; undefined without a stream file. */
   streams(): StreamsDescription | undefined;
+  /** Content of /violations. */
+  violations(): readonly StreamViolations[];
   readiness(): Readiness;
   /** Version of Forebay: /readyz shows it on this port, but not on the clients' port. */
   readonly version: string;
@@ -76,6 +79,7 @@ export class Admin {
         return this.#command(path, request, response);
       case '/metrics':
       case '/streams':
+      case '/violations':
       case '/livez':
       case '/readyz':
         break;
@@ -96,6 +100,9 @@ export class Admin {
       const streams = this.#sources.streams();
       if (streams === undefined) return refuse(request, response, 'not_found', NO_STREAM_FILE);
       return replyJson(request, response, 200, streams);
+    }
+    if (path === '/violations') {
+      return replyJson(request, response, 200, { streams: this.#sources.violations() });
     }
     const { contentType, text } = await this.#sources.metrics();
     reply(request, response, 200, contentType, text);

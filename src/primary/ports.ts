@@ -1,6 +1,7 @@
 /** Binding of ports, with error messages that name the setting. */
 import { createServer, type Server } from 'node:net';
 import { EXIT, StartError, systemReason } from '../common/errors.ts';
+import type { Config } from '../config/config.ts';
 
 /** Address to listen on, and the settings that define it. */
 export interface Endpoint {
@@ -8,6 +9,16 @@ export interface Endpoint {
   readonly port: number;
   readonly hostEnv: string;
   readonly portEnv: string;
+}
+
+/** Returns the address of the admin port. */
+export function adminEndpoint({ adminHost, adminPort }: Config): Endpoint {
+  return {
+    host: adminHost,
+    port: adminPort,
+    hostEnv: 'FOREBAY_ADMIN_HOST',
+    portEnv: 'FOREBAY_ADMIN_PORT',
+  };
 }
 
 /**

@@ -33,7 +33,7 @@ import { Liveness } from './liveness.ts';
 import { MetricTotals, type WorkerCause } from './metric-totals.ts';
 import { Outage } from './outage.ts';
 import { noticeOf, sameNotice } from './outage-notice.ts';
-import { type Endpoint, probePort, urlOf } from './ports.ts';
+import { adminEndpoint, probePort, urlOf } from './ports.ts';
 import { listenToProcess } from './process-events.ts';
 import { ReadinessCheck, sameReadiness } from './readiness-check.ts';
 import { ReadinessLog } from './readiness-log.ts';
@@ -45,6 +45,7 @@ import { Stop } from './stop.ts';
 import { StreamMetrics } from './stream-metrics.ts';
 import { type Death, Supervisor } from './supervisor.ts';
 import { TopicAdminElection } from './topic-admin-election.ts';
+import { InstanceViolations } from './violations.ts';
 import { workerEnvironment } from './worker-env.ts';
 
 export interface PrimaryOptions {
@@ -97,6 +98,7 @@ class Primary {
   readonly #liveness: Liveness;
   readonly #stop: Stop;
   readonly #rollingRestart: RollingRestart;
+  readonly #violations = new InstanceViolations();
   #liveView: LiveView | undefined;
   readonly #admin: Admin;
   readonly #keyFiles: KeyFiles;
@@ -172,6 +174,7 @@ class Primary {
       version: options.version,
       transport: options.transport,
       streams: () => this.#streams.description,
+      violations: () => this.#violations.list(),
       liveView: { watch: (response) => this.#liveView?.watch(response) ?? false },
       drain: () => this.#stop.request('POST /drain'),
       restartWorkers: () => this.#restartWorkers('POST /workers/restart'),
@@ -211,6 +214,7 @@ class Primary {
       states: () => this.#supervisor.states(),
       restarts: (cause) => this.#restarts[cause],
       streams: () => this.#streams.metrics.infos,
+      violations: this.#violations,
     }).start();
   }
 
@@ -295,6 +299,7 @@ class Primary {
         this.#slots.check(message.metrics);
         this.#totals.update(worker, message.metrics);
         this.#statuses.set(worker, message.status);
+        this.#violations.update(message.violations);
         this.#rollingRestart.status(worker, message.status);
         this.#outage.update(this.#servingStatuses());
         this.#updateReadiness();
@@ -387,13 +392,4 @@ class Primary {
     this.#supervisor.broadcast({ type: 'readiness', readiness, outage });
     this.#readinessLog.update(readiness);
   }
-}
-
-function adminEndpoint({ adminHost, adminPort }: Config): Endpoint {
-  return {
-    host: adminHost,
-    port: adminPort,
-    hostEnv: 'FOREBAY_ADMIN_HOST',
-    portEnv: 'FOREBAY_ADMIN_PORT',
-  };
 }

@@ -10,6 +10,7 @@ import type { InputMemory } from './overload/input-memory.ts';
 import type { MemoryLimit } from './overload/memory-limit.ts';
 import type { Producer } from './producer/producer.ts';
 import { residentBytes } from './resident-memory.ts';
+import type { ViolationRecorder } from './violation-recorder.ts';
 
 const IN_FLIGHT = cell('forebay_events_in_flight');
 const DEAD_LETTERS = cell('forebay_dead_letters_in_flight');
@@ -32,6 +33,7 @@ export interface ReporterParts {
   readonly lag: Pick<LoopLag, 'takeSeconds'>;
   readonly input: Pick<InputMemory, 'bytes' | 'limitBytes'>;
   readonly memory: Pick<MemoryLimit, 'exceeded'>;
+  readonly violations: Pick<ViolationRecorder, 'take'>;
 }
 
 /** Sends the worker's metrics and status to the primary: once a second, and on changes. */
@@ -113,7 +115,9 @@ export class Reporter {
     const waiting = this.#measure(nowMs);
     // Sending copies the values.
     const metrics = this.#counters.snapshot();
-    void this.#send({ type: 'snapshot', metrics, status: this.#status(waiting, nowMs) });
+    const violations = this.#parts.violations.take();
+    const status = this.#status(waiting, nowMs);
+    void this.#send({ type: 'snapshot', metrics, status, violations });
     return waiting.events;
   }
 

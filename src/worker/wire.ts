@@ -48,6 +48,7 @@ import {
   type StreamSettings,
   type TopicUsers,
 } from './streams/create-streams.ts';
+import { ViolationRecorder } from './violation-recorder.ts';
 
 /** Counters and loggers of the stages. */
 export interface Reporting {
@@ -122,6 +123,7 @@ export interface IntakeStages {
   readonly streams: ActiveStreams;
   /** Receives the results of all batches. */
   readonly deliveries: DeliveryListener;
+  readonly violations: ViolationRecorder;
 }
 
 /** Creates the streams, the intake and the acknowledger. */
@@ -132,20 +134,22 @@ export function wireIntake(
   declarations: StreamDeclarations,
 ): IntakeStages {
   const { counters, log } = reporting;
+  const violations = new ViolationRecorder(() => counters.slots);
   const acknowledger = new Acknowledger(
     counters,
     new Credit(budget, settings.maxFrameBytes),
     (batch) => accumulator.release(batch),
     log,
+    violations,
   );
   const reject: RejectionListener = (...rejection) => acknowledger.reject(...rejection);
   const instance = instanceName(settings);
   const deadLetters = new DeadLetters({ accumulator, budget, topics, counters, instance });
-  const intake = new Intake(accumulator, counters, reject, deadLetters);
+  const intake = new Intake(accumulator, counters, reject, deadLetters, violations);
   const table = createStreams(declarations, { budget, topics }, settings, reporting);
   const streams = new ActiveStreams(table);
   const deliveries = new Deliveries(acknowledger, deadLetters, streams);
-  return { acknowledger, intake, streams, deliveries };
+  return { acknowledger, intake, streams, deliveries, violations };
 }
 
 export type IngressSettings = Pick<

@@ -131,7 +131,7 @@ class Worker {
       areDeclared: declarations.areDeclared,
     });
     const intakeStages = wireIntake(config, buffer, reporting, declarations);
-    const { acknowledger, streams, deliveries } = intakeStages;
+    const { acknowledger, streams, deliveries, violations } = intakeStages;
     const producer = wireProducer(config, buffer, reporting, this.#kafka(), deliveries);
     const memory = new MemoryLimit(config.maxRssBytes, log);
     const connections = connectionBounds(config.maxConnections);
@@ -174,7 +174,8 @@ class Worker {
       settings: config,
       eventTimeoutMs: config.eventTimeoutMs,
     });
-    const parts = { budget, topics, producer, acknowledger, lag: this.#lag, input, memory };
+    const stages = { budget, topics, producer, acknowledger, violations };
+    const parts = { ...stages, lag: this.#lag, input, memory };
     this.#reporter = new Reporter(reporting.counters, parts, sendToPrimary);
   }
 

@@ -14,6 +14,7 @@ import { after, before, test } from 'node:test';
 import type { Readiness } from '../../src/ipc.ts';
 import { Admin } from '../../src/primary/admin.ts';
 import { readAdminToken, refuseCommand, refuseViewer } from '../../src/primary/commands.ts';
+import type { StreamViolations } from '../../src/primary/violations.ts';
 import { describeStreams, type StreamsDescription } from '../../src/streams/description.ts';
 import { freePort } from '../../testing/child.ts';
 import { parse } from '../streams/support.ts';
@@ -32,6 +33,7 @@ const taken: string[] = [];
 let restart: 'begun' | 'queued' | 'draining' = 'begun';
 const commands = {
   streams: () => streams,
+  violations: () => violations,
   drain: () => taken.push('drain'),
   restartWorkers: () => {
     taken.push('restart');
@@ -47,6 +49,7 @@ const liveView = {
   },
 };
 let full = false;
+let violations: readonly StreamViolations[] = [];
 const admin = new Admin({
   ...commands,
   liveView,
@@ -142,6 +145,21 @@ test('/streams returns the streams in use, to every client; 404 without a stream
   });
   assert.equal((await fetch(`${base}/streams`, { method: 'POST' })).status, 405);
   const foreign = await ask(`${base}/streams`, { headers: { host: 'evil.example' } });
+  assert.equal(foreign.status, 403);
+});
+
+test('/violations returns the violations as JSON, to every client with a known host name', async () => {
+  const seen = { code: 'schema', reason: '/price must be number', events: 2, atMs: 5 } as const;
+  const reasons = [{ ...seen, example: '{"price": string(3)}' }];
+  violations = [{ stream: 'clicks', kind: 'rejected', events: 3, reasons, otherEvents: 1 }];
+  const response = await fetch(`${base}/violations`);
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get('content-type'), 'application/json');
+  assert.equal(response.headers.get('x-content-type-options'), 'nosniff');
+  assert.deepEqual(await response.json(), { streams: violations });
+  assert.equal((await fetch(`${base}/violations`, { method: 'HEAD' })).status, 200);
+  assert.equal((await fetch(`${base}/violations`, { method: 'POST' })).status, 405);
+  const foreign = await ask(`${base}/violations`, { headers: { host: 'evil.example' } });
   assert.equal(foreign.status, 403);
 });
 

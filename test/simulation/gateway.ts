@@ -149,6 +149,7 @@ export class Gateway {
         lag: { takeSeconds: () => 0 },
         input: inputMemory,
         memory,
+        violations: decision.violations,
       },
       async (message) => {
         if (message.type === 'snapshot') this.#account(copyOf(message.metrics));

@@ -3,12 +3,14 @@
  *
  *   totals ── sampler ──▶ points (a ring) ──▶ viewers, as Server-Sent Events
  *
- * `past` is the first event of a stream, with all points; `point` follows every second.
+ * `past` is the first event of a stream, with all points; `point` follows every second;
+ * `violations` follows `past`, and whenever they have changed.
  */
 import type { ServerResponse } from 'node:http';
 import { EVENT_CODES, eventCodes } from '../../common/errors.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { MetricTotals } from '../metric-totals.ts';
+import type { InstanceViolations } from '../violations.ts';
 import type { Point } from './columns.ts';
 import { COLUMNS } from './columns.ts';
 import { Sampler, type ViewFacts } from './sampler.ts';
@@ -24,20 +26,31 @@ export interface About {
   readonly brokers: readonly string[];
 }
 
+/** Sources of the live view on top of the totals. */
+export interface ViewSources extends ViewFacts {
+  readonly violations: ViewedViolations;
+}
+
+type ViewedViolations = Pick<InstanceViolations, 'version' | 'list'>;
+
 export class LiveView {
   readonly #sampler: Sampler;
   readonly #about: About;
+  readonly #violations: ViewedViolations;
+  /** Version that the viewers have. */
+  #violationsSent = 0;
   readonly #points: Point[] = [];
   readonly #viewers = new Viewers();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(sampler: Sampler, about: About) {
+  constructor(sampler: Sampler, about: About, violations: ViewedViolations) {
     this.#sampler = sampler;
     this.#about = about;
+    this.#violations = violations;
   }
 
-  static of(totals: MetricTotals, about: About, facts: ViewFacts): LiveView {
-    return new LiveView(new Sampler(totals, facts), about);
+  static of(totals: MetricTotals, about: About, sources: ViewSources): LiveView {
+    return new LiveView(new Sampler(totals, sources), about, sources.violations);
   }
 
   start(): this {
@@ -56,6 +69,10 @@ export class LiveView {
     if (this.#points.length > LIMITS.liveView.points) this.#points.shift();
     if (this.#viewers.size === 0) return;
     this.#viewers.send('point', { point, status: this.#sampler.status() });
+    const { version } = this.#violations;
+    if (version === this.#violationsSent) return;
+    this.#violationsSent = version;
+    this.#viewers.send('violations', this.#violations.list());
   }
 
   /** Streams to `response` until it ends. @returns false if the viewer limit is reached */
@@ -69,6 +86,7 @@ export class LiveView {
       points: this.#points,
       status: this.#sampler.status(),
     });
+    this.#viewers.sendTo(response, 'violations', this.#violations.list());
     return true;
   }
 }

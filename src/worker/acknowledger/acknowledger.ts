@@ -7,6 +7,7 @@ import type { Owner, OwnerIdentity, RecordBatch } from '../accumulator/batch.ts'
 import type { RecordSlice } from '../accumulator/records.ts';
 import { ANONYMOUS } from '../admission/identity.ts';
 import type { DeliveryListener } from '../producer/delivery-listener.ts';
+import type { ViolationRecorder } from '../violation-recorder.ts';
 import { type AckChannel, AckStream } from './ack-stream.ts';
 import type { Credit, CreditBuffer } from './credit.ts';
 import type { HttpReply } from './http-reply.ts';
@@ -54,6 +55,7 @@ export class Acknowledger implements DeliveryListener {
   readonly #credit: Credit;
   readonly #release: (batch: RecordBatch) => void;
   readonly #log: Logger;
+  readonly #violations: Pick<ViolationRecorder, 'rejected'> | undefined;
   readonly #sampled = new SampledLog();
   readonly #sampledAcknowledged = new SampledLog();
   #dirty: AckStream[] = [];
@@ -62,17 +64,22 @@ export class Acknowledger implements DeliveryListener {
   /** Replies that timed out with unsettled events, which may still be stored. */
   readonly #late = new Set<HttpReply>();
 
-  /** @param release frees the memory of a batch */
+  /**
+   * @param release frees the memory of a batch
+   * @param violations counts records that Kafka rejects
+   */
   constructor(
     counters: Counters,
     credit: Credit,
     release: (batch: RecordBatch) => void,
     log: Logger,
+    violations?: Pick<ViolationRecorder, 'rejected'>,
   ) {
     this.#counters = counters;
     this.#credit = credit;
     this.#release = release;
     this.#log = log;
+    this.#violations = violations;
   }
 
   /**
@@ -196,7 +203,9 @@ export class Acknowledger implements DeliveryListener {
         owner.rejected(frame, batch.events[index], code, text);
       }
       if (!owner.settled(frame, batch.events, from, to)) return;
-      this.#count(owner, code, to - from, text, batch.cellsOf(from));
+      const cells = batch.cellsOf(from);
+      this.#violations?.rejected(cells, code, text, undefined, to - from);
+      this.#count(owner, code, to - from, text, cells);
     });
   }
 

@@ -16,10 +16,11 @@ import type { FastValidator } from '../decoder/json/fast-validator.ts';
 import { NO_PROVENANCE, type Provenance } from '../streams/provenance.ts';
 import type { Route } from '../streams/route.ts';
 import { REMOVED_STREAM_TEXT, type Stream, type StreamRejection } from '../streams/stream.ts';
+import type { ViolationRecorder } from '../violation-recorder.ts';
 import type { FrameProgress } from './frame-progress.ts';
 import { FrameRate } from './frame-rate.ts';
 import { FrameRoom } from './frame-room.ts';
-import { RecordAppender } from './record-appender.ts';
+import { appendMessage, RecordAppender } from './record-appender.ts';
 import type { RejectionListener } from './rejection-listener.ts';
 
 const RECEIVED = cells('forebay_events_received_total', ['ws', 'http']);
@@ -30,6 +31,7 @@ export class Intake implements EventSink {
   readonly #appender: RecordAppender;
   readonly #counters: Counters;
   readonly #onRejection: RejectionListener;
+  readonly #violations: Pick<ViolationRecorder, 'rejected'> | undefined;
   #route!: Route;
   /** The stream of all events of the frame; undefined = the route selects one for each. */
   #stream: Stream | undefined;
@@ -49,18 +51,23 @@ export class Intake implements EventSink {
   /** Codes of the frame with a message that names an event: clients receive one per code. */
   readonly #explained = new Set<EventCode>();
 
-  /** @param deadLetters receives copies of rejected events */
+  /**
+   * @param deadLetters receives copies of rejected events
+   * @param violations counts invalid events by reason
+   */
   constructor(
     accumulator: Accumulator,
     counters: Counters,
     onRejection: RejectionListener,
     deadLetters?: Pick<DeadLetters, 'write'>,
+    violations?: Pick<ViolationRecorder, 'rejected'>,
   ) {
     this.#accumulator = accumulator;
     this.#room = new FrameRoom(accumulator);
     this.#appender = new RecordAppender(accumulator, deadLetters);
     this.#counters = counters;
     this.#onRejection = onRejection;
+    this.#violations = violations;
   }
 
   /** Fast validator of the frame's route. */
@@ -114,15 +121,8 @@ export class Intake implements EventSink {
     if (arrivalMs !== undefined) timestamp -= Math.round(this.#nowMs - arrivalMs);
     const { arrivalMs: arrived } = this;
     const { deadLetter } = route;
-    this.#appender.beginFrame(
-      owner,
-      frame,
-      timestamp,
-      arrived,
-      this.#cells,
-      provenance,
-      deadLetter,
-    );
+    const cells = this.#cells;
+    this.#appender.beginFrame(owner, frame, timestamp, arrived, cells, provenance, deadLetter);
     return this;
   }
 
@@ -159,15 +159,7 @@ export class Intake implements EventSink {
   rejectIfInDebt(): boolean {
     const { debtMs } = this.#rate;
     if (debtMs === undefined) return false;
-    this.#onRejection(
-      this.#owner,
-      this.#frame,
-      undefined,
-      'rate_limited',
-      'event rate limit used up by rejected events',
-      this.#cells,
-      debtMs,
-    );
+    this.#rejectWhole('rate_limited', 'event rate limit used up by rejected events', debtMs);
     return true;
   }
 
@@ -209,7 +201,7 @@ export class Intake implements EventSink {
         const { text } = EVENT_CODES[stream];
         this.#appender.copyRejected(undefined, index, stream, text, bytes, start, end);
       }
-      return this.#rejectStreamless(index, stream, length);
+      return this.#rejectStreamless(index, stream, length, value);
     }
     const problem = stream.validate(value);
     if (problem !== undefined && stream.violations === undefined) {
@@ -217,7 +209,7 @@ export class Intake implements EventSink {
         const key = stream.key.keyOf(value, bytes, start);
         this.#appender.copyRejected(stream, index, 'schema', problem, bytes, start, end, key);
       }
-      return this.#rejectInvalid(index, 'schema', length, problem, stream.cells);
+      return this.#rejectInvalid(index, 'schema', length, problem, stream.cells, value);
     }
     if (this.#isUnavailable(stream, index, bytes, start, end)) return;
     const { format, topic } = stream;
@@ -277,9 +269,9 @@ export class Intake implements EventSink {
   }
 
   /** Rejects an event that no stream accepts. */
-  #rejectStreamless(index: number, code: StreamRejection, length: number): void {
+  #rejectStreamless(index: number, code: StreamRejection, bytes: number, value?: JsonObject): void {
     if (code === 'draining') this.#reject(index, code, REMOVED_STREAM_TEXT, this.#cells);
-    else this.#rejectInvalid(index, code, length, EVENT_CODES[code].text, this.#cells);
+    else this.#rejectInvalid(index, code, bytes, EVENT_CODES[code].text, this.#cells, value);
   }
 
   /** Rejects an event that no retry can make valid; {@link #isOverRate} has counted its bytes. */
@@ -289,9 +281,10 @@ export class Intake implements EventSink {
     length: number,
     message: string,
     cells: number,
+    value?: JsonObject,
   ): void {
     this.#rate.rejected(length);
-    this.#reject(index, code, message, cells);
+    this.#reject(index, code, message, cells, undefined, value);
   }
 
   /**
@@ -351,7 +344,7 @@ export class Intake implements EventSink {
   ): void {
     const { cells } = stream;
     if (code === undefined) return this.#owner.accepted(this.#frame, index, cells);
-    const message = APPEND_MESSAGES[code] ?? EVENT_CODES[code].text;
+    const message = appendMessage(code);
     this.#appender.copyRejected(stream, index, code, message, bytes, start, end, key);
     this.#reject(index, code, message, cells);
   }
@@ -375,7 +368,9 @@ export class Intake implements EventSink {
     message: string,
     cells: number,
     retryAfterMs?: number,
+    value?: JsonObject,
   ): void {
+    this.#violations?.rejected(cells, code, message, value);
     let text = message;
     if (!this.#explained.has(code)) {
       this.#explained.add(code);
@@ -389,12 +384,12 @@ export class Intake implements EventSink {
       this.#appender.copyRejected(this.#stream, undefined, code, message, bytes, 0, bytes.length);
     }
     this.#rate.chargeUndecoded(code);
-    this.#onRejection(this.#owner, this.#frame, undefined, code, message, this.#cells);
+    this.#rejectWhole(code, message);
+  }
+
+  #rejectWhole(code: EventCode, message: string, retryAfterMs?: number): void {
+    const cells = this.#cells;
+    this.#violations?.rejected(cells, code, message);
+    this.#onRejection(this.#owner, this.#frame, undefined, code, message, cells, retryAfterMs);
   }
 }
-
-/** Messages of rejections by the accumulator, where they are more precise than the catalog's. */
-const APPEND_MESSAGES: Partial<Record<EventCode, string>> = {
-  kafka_unavailable: 'the partitions of the topic are not known yet',
-  too_large: 'larger than max.message.bytes of the topic',
-};

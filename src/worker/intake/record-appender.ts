@@ -1,4 +1,4 @@
-import { type EventCode, isDeadLetterCode } from '../../common/errors.ts';
+import { EVENT_CODES, type EventCode, isDeadLetterCode } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
@@ -9,6 +9,17 @@ import type { LocatedFields } from '../decoder/json/fast-profile.ts';
 import { NO_PROVENANCE, type Provenance } from '../streams/provenance.ts';
 import type { FrameFacts, RecordFormat } from '../streams/record-format.ts';
 import type { Stream } from '../streams/stream.ts';
+
+/** Messages of rejections by the accumulator, where they are more precise than the catalog's. */
+const MESSAGES: Partial<Record<EventCode, string>> = {
+  kafka_unavailable: 'the partitions of the topic are not known yet',
+  too_large: 'larger than max.message.bytes of the topic',
+};
+
+/** Returns the message of an event that the accumulator did not append. */
+export function appendMessage(code: EventCode): string {
+  return MESSAGES[code] ?? EVENT_CODES[code].text;
+}
 
 /**
  * Appends the valid events of a frame as records in the formats of their streams, and copies of

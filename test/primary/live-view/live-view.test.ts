@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { LIMITS } from '../../../src/config/limits.ts';
 import { LiveView } from '../../../src/primary/live-view/live-view.ts';
 import type { Sampler } from '../../../src/primary/live-view/sampler.ts';
+import type { StreamViolations } from '../../../src/primary/violations.ts';
 import { until } from '../../../testing/wait.ts';
 
 const { points: POINTS, viewers: VIEWERS, unreadBytes: UNREAD } = LIMITS.liveView;
@@ -25,11 +26,12 @@ class FakeSampler {
 }
 
 const ABOUT = { version: '1.2.3', topic: 'events', brokers: ['a:9092', 'b:9092'] };
+const violations = { version: 0, list: (): StreamViolations[] => [] };
 let sampler = new FakeSampler();
-let view = new LiveView(sampler as unknown as Sampler, ABOUT);
+let view = new LiveView(sampler as unknown as Sampler, ABOUT, violations);
 function fresh() {
   sampler = new FakeSampler();
-  view = new LiveView(sampler as unknown as Sampler, ABOUT);
+  view = new LiveView(sampler as unknown as Sampler, ABOUT, violations);
 }
 
 /** Open streams. */
@@ -113,15 +115,38 @@ test('the ring holds ten minutes: the oldest point is dropped, a new viewer gets
 test('several viewers get the same point, and one that leaves does not affect the others', async () => {
   fresh();
   const [one, two] = await Promise.all([Viewer.open(), Viewer.open()]);
-  await Promise.all([one.received(1), two.received(1)]);
+  await Promise.all([one.received(2), two.received(2)]);
   view.sample();
-  const [[, ofOne], [, ofTwo]] = await Promise.all([one.received(2), two.received(2)]);
+  const [[, , ofOne], [, , ofTwo]] = await Promise.all([one.received(3), two.received(3)]);
   assert.deepEqual(ofOne, { event: 'point', data: { point: [1], status: { padding: '' } } });
   assert.deepEqual(ofTwo, ofOne);
   await one.close();
   view.sample();
-  assert.deepEqual((await two.received(3))[2]?.data.point, [2]);
+  assert.deepEqual((await two.received(4))[3]?.data.point, [2]);
   await two.close();
+});
+
+test('violations follow the history, and are sent again when they have changed', async (t) => {
+  fresh();
+  t.after(() => {
+    Object.assign(violations, { version: 0, list: () => [] });
+  });
+  const group = { stream: 's', kind: 'rejected', events: 1, reasons: [], otherEvents: 1 } as const;
+  violations.list = () => [group];
+  const viewer = await Viewer.open();
+  assert.deepEqual((await viewer.received(2))[1], { event: 'violations', data: [group] });
+  view.sample();
+  violations.version++;
+  violations.list = () => [{ ...group, events: 2 }];
+  view.sample();
+  view.sample();
+  const events = await viewer.received(6);
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ['past', 'violations', 'point', 'point', 'violations', 'point'],
+  );
+  assert.deepEqual(events[4]?.data, [{ ...group, events: 2 }]);
+  await viewer.close();
 });
 
 test('viewers are limited, and a free slot is reused', async () => {
@@ -151,7 +176,7 @@ test('a viewer that does not read is disconnected before much is buffered', asyn
       view.sample();
       kept = Math.max(kept, stream!.writableLength);
       // Gives the reading viewer time to read.
-      await viewer.received(sampler.points + 1);
+      await viewer.received(sampler.points + 2);
       return !open.has(stream!);
     },
     { what: 'the end of the deaf viewer' },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { LIMITS } from '../../../src/config/limits.ts';
+import type { StreamViolations } from '../../../src/primary/violations.ts';
 import { type Gateway, startGateway } from '../../../testing/gateway.ts';
 import { Ledger } from '../../../testing/ledger.ts';
 import { acknowledgedClients, Load, plainSources } from '../../../testing/load.ts';
@@ -147,6 +148,14 @@ test('load, invalid events and a killed worker are shown, and agree with /metric
   const refused = (await rows('reasons')).find(([of]) => of === 'refused');
   const meaning = 'schema: the event does not match the schema';
   assert.deepEqual(refused, ['refused', String(BAD_EVENTS), String(BAD_EVENTS), meaning]);
+  await until(async () => (await rows('violations'))[0]?.[2] === String(BAD_EVENTS));
+  const [[stream, result, , , reason, example] = []] = await rows('violations');
+  assert.deepEqual([stream, result], ['default', 'rejected']);
+  assert.match(reason!, /^schema: must have required property 'clientId'$/);
+  assert.equal(example, '{"msg": integer}');
+  const response = await fetch(`${gateway.adminUrl}/violations`);
+  const { streams } = (await response.json()) as { streams: readonly StreamViolations[] };
+  assert.equal(streams[0]?.events, BAD_EVENTS);
   const lanes = [
     'nothing to send',
     'collecting events',

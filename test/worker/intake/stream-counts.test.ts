@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { pino } from 'pino';
-import { eventCodes, retryCodes } from '../../../src/common/errors.ts';
+import { EVENT_CODES, eventCodes, retryCodes } from '../../../src/common/errors.ts';
 import { readConfig } from '../../../src/config/config.ts';
 import { Counters, cells } from '../../../src/metrics/counters.ts';
 import { STREAM_CELLS } from '../../../src/metrics/layout.ts';
@@ -20,6 +20,10 @@ import { wireBuffer, wireIntake } from '../../../src/worker/wire.ts';
 const RECEIVED = cells('forebay_events_received_total', ['ws', 'http']);
 const REFUSED = cells('forebay_events_refused_total', eventCodes);
 const DROPPED = cells('forebay_events_dropped_total', retryCodes);
+/** Codes of invalid events. */
+const INVALID = eventCodes.filter(
+  (code) => !EVENT_CODES[code].retry && code !== 'forbidden_stream',
+);
 const SETTINGS = readConfig({});
 const BOUNDS = { maxEvents: 1_000, maxEventBytes: 65_536, maxDepth: 64 };
 const STREAMS = ['(none)', 'a', 'b', 'c', 'd'] as const;
@@ -48,7 +52,8 @@ function createStages() {
   for (const topic of buffer.topics) topic.resize(2);
   const reporting = { counters, log: pino({ enabled: false }), faults: new Faults(() => {}) };
   const declarations = { file: FILE, areDeclared: true };
-  const { intake, streams } = wireIntake(SETTINGS, buffer, reporting, declarations);
+  const stages = wireIntake(SETTINGS, buffer, reporting, declarations);
+  const { intake, streams, violations } = stages;
   const sumOf = (byLabel: Readonly<Record<string, number>>, offset: number) =>
     Object.values(byLabel).reduce((sum, cell) => sum + counters.values[cell + offset]!, 0);
   /** By stream: received, rejected and accepted events. */
@@ -67,7 +72,20 @@ function createStages() {
       return [sumOf(RECEIVED, offset), rejected, accepted.get(offset) ?? 0] as const;
     });
   };
-  return { intake, streams, counts };
+  /** By stream: invalid events in the metrics, and as recorded for the live view. */
+  const invalid = () => {
+    const report = violations.take() ?? [];
+    return STREAMS.map((stream, slot) => {
+      const offset = slot * STREAM_CELLS;
+      const counted = INVALID.map((code) => counters.values[REFUSED[code] + offset]!);
+      const recorded = report.flatMap((group) =>
+        group.stream === stream ? [...group.rows, { events: group.otherEvents }] : [],
+      );
+      const sum = (events: readonly number[]) => events.reduce((all, one) => all + one, 0);
+      return [sum(counted), sum(recorded.map(({ events }) => events))] as const;
+    });
+  };
+  return { intake, streams, counts, invalid };
 }
 
 type Stages = ReturnType<typeof createStages>;
@@ -116,7 +134,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.record({
   ),
 });
 
-test('received = rejected + accepted for each stream, whatever frames hold', () => {
+test('received = rejected + accepted for each stream, and each invalid event is a violation', () => {
   const met = new Set<string>();
   fc.assert(
     fc.property(fc.array(anyFrame, { maxLength: 12 }), (frames) => {
@@ -126,6 +144,9 @@ test('received = rejected + accepted for each stream, whatever frames hold', () 
         assert.equal(received, rejected + accepted, STREAMS[slot]);
         if (rejected > 0) met.add(`${STREAMS[slot]} rejected`);
         if (accepted > 0) met.add(`${STREAMS[slot]} accepted`);
+      }
+      for (const [slot, [counted, recorded]] of stages.invalid().entries()) {
+        assert.equal(recorded, counted, `violations of ${STREAMS[slot]}`);
       }
     }),
     { numRuns: 300 },

@@ -4,10 +4,10 @@ const SILENCE_MS = 5_000;
 const AGAIN_MS = 3_000;
 
 /**
- * Calls `past` with all points when a connection opens, `point` every second, and `away` with a
- * text while no data arrives.
+ * Calls `past` with all points when a connection opens, `point` every second, `violations` when they
+ * have changed, and `away` with a text while no data arrives.
  */
-export function openStream({ past, point, away }) {
+export function openStream({ past, point, violations, away }) {
   let source;
   let timer;
   const later = (ms, act) => {
@@ -27,6 +27,7 @@ export function openStream({ past, point, away }) {
     source = new EventSource('live');
     source.addEventListener('past', received(past));
     source.addEventListener('point', received(point));
+    source.addEventListener('violations', received(violations));
     source.addEventListener('error', () => {
       clearTimeout(timer);
       const refused = source.readyState === EventSource.CLOSED;

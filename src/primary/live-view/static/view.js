@@ -13,6 +13,7 @@ import {
   writeRows,
 } from './tables.js';
 import { anchorOf, seconds, setText } from './texts.js';
+import { violationRows } from './violations.js';
 
 const place = (id) => document.getElementById(id);
 let past;
@@ -80,6 +81,10 @@ openStream({
   point({ point, status }) {
     past.add(point);
     show(status);
+  },
+  violations(streams) {
+    place('violations-section').hidden = streams.length === 0;
+    writeRows(place('violations'), violationRows(streams), '');
   },
   away: showAway,
 });
