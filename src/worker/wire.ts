@@ -146,7 +146,10 @@ export function wireIntake(
   const instance = instanceName(settings);
   const deadLetters = new DeadLetters({ accumulator, budget, topics, counters, instance });
   const intake = new Intake(accumulator, counters, reject, deadLetters, violations);
-  const table = createStreams(declarations, { budget, topics }, settings, reporting);
+  const table = createStreams(declarations, { budget, topics }, settings, {
+    ...reporting,
+    violations,
+  });
   const streams = new ActiveStreams(table);
   const deliveries = new Deliveries(acknowledger, deadLetters, streams);
   return { acknowledger, intake, streams, deliveries, violations };

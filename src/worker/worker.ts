@@ -170,7 +170,7 @@ class Worker {
       topics,
       producer,
       connections: ingress.webSocket,
-      reporting,
+      reporting: { ...reporting, violations },
       settings: config,
       eventTimeoutMs: config.eventTimeoutMs,
     });

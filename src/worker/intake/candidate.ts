@@ -5,6 +5,7 @@
 import type { JsonObject } from '../../common/json-object.ts';
 import { type Logger, SampledLog } from '../../logging/logger.ts';
 import { type Counters, cell } from '../../metrics/counters.ts';
+import type { ViolationRecorder } from '../violation-recorder.ts';
 import { DutyCycle } from './duty-cycle.ts';
 import type { Validator } from './validator.ts';
 
@@ -21,6 +22,8 @@ const SHARE = 0.04;
 export interface CandidateReporting {
   readonly counters: Counters;
   readonly log: Pick<Logger, 'info'>;
+  /** List of violations for the live view. */
+  readonly violations?: Pick<ViolationRecorder, 'record'> | undefined;
 }
 
 export class Candidate {
@@ -61,7 +64,7 @@ export class Candidate {
    */
   offer(event: JsonObject, isAccepted: boolean): void {
     if (!this.#duty.begin()) return;
-    this.#count(this.#problemOf(event), isAccepted);
+    this.#count(event, this.#problemOf(event), isAccepted);
     this.#duty.end();
   }
 
@@ -69,7 +72,7 @@ export class Candidate {
   offerBytes(bytes: Buffer, start: number, end: number): void {
     if (!this.#duty.begin()) return;
     const event = JSON.parse(bytes.toString('utf8', start, end)) as JsonObject;
-    this.#count(this.#problemOf(event), true);
+    this.#count(event, this.#problemOf(event), true);
     this.#duty.end();
   }
 
@@ -81,11 +84,12 @@ export class Candidate {
     }
   }
 
-  #count(reason: string | undefined, isAccepted: boolean): void {
-    const { counters, log } = this.#reporting;
+  #count(event: JsonObject, reason: string | undefined, isAccepted: boolean): void {
+    const { counters, log, violations } = this.#reporting;
     counters.add(EVALUATED + this.#cells);
     if (reason === undefined || !isAccepted) return;
     counters.add(FAILURES + this.#cells);
+    violations?.record(this.#cells, 'candidate', 'schema', reason, event);
     const stream = this.#stream;
     this.#sampled.line(stream, (held) =>
       log.info({ stream, reason, held }, 'event does not match the candidate schema'),

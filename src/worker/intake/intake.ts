@@ -220,7 +220,7 @@ export class Intake implements EventSink {
         : this.#appender.appendParsed(topic, format, index, value, bytes, start, end, key, problem);
     this.#appended(stream, index, code, bytes, start, end, key);
     if (code !== undefined) return;
-    if (problem !== undefined) stream.violations?.count(problem);
+    if (problem !== undefined) stream.violations?.count(problem, value);
     if (key !== undefined) return;
     const reason = stream.key.reasonForNoKey(value, bytes, start);
     if (reason !== undefined) stream.keyless.count(reason);

@@ -26,6 +26,7 @@ import { Candidate } from '../intake/candidate.ts';
 import { KeylessEvents } from '../intake/keyless-events.ts';
 import { BUILT_IN_FIELDS, loadValidator, type Validator } from '../intake/validator.ts';
 import { Violations } from '../intake/violations.ts';
+import type { ViolationRecorder } from '../violation-recorder.ts';
 import { headerText } from './header-text.ts';
 import type { Facts } from './provenance.ts';
 import { RecordFormat } from './record-format.ts';
@@ -67,6 +68,8 @@ export interface StreamReporting {
   readonly counters: Counters;
   readonly faults: Faults;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** List of violations for the live view. */
+  readonly violations?: Pick<ViolationRecorder, 'record'> | undefined;
 }
 
 /** Validates nothing: every object is valid. */
@@ -165,8 +168,7 @@ function validationOf(
     validate ?? (hasNoSchema ? ACCEPT : loadValidator(schema?.file, setting, schema?.text));
   const { mode = 'enforce', candidate: next } = schema ?? {};
   const active = mode === 'off' ? ACCEPT : matchesSchema;
-  const { counters, log } = reporting;
-  const violations = mode === 'warn' ? new Violations(name, cells, counters, log) : undefined;
+  const violations = mode === 'warn' ? new Violations(name, cells, reporting) : undefined;
   if (next === undefined) return { validate: active, matchesSchema, violations };
   const validateNext = loadValidator(next.file, setting, next.text);
   const candidate = new Candidate(name, cells, validateNext, reporting);
