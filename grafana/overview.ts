@@ -2,6 +2,7 @@
 import { dashboardJson } from './dashboard.ts';
 import { buffer } from './overview/buffer.ts';
 import { connections } from './overview/connections.ts';
+import { deadLetters } from './overview/dead-letters.ts';
 import { events } from './overview/events.ts';
 import { kafka } from './overview/kafka.ts';
 import { streams } from './overview/streams.ts';
@@ -73,6 +74,6 @@ export function overview(): string {
       'Kafka, workers. Series without a stream are of the whole instance.',
     byWorker: false,
     top: glance,
-    rows: [events, streams, connections, buffer, kafka, workers],
+    rows: [events, streams, deadLetters, connections, buffer, kafka, workers],
   });
 }

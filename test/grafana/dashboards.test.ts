@@ -185,7 +185,15 @@ test('the first row of the overview: throughput, dropped and refused, acknowledg
   const rows = panels
     .filter(({ type }) => type === 'row')
     .map(({ title }) => title.split(/[ :]/)[0]);
-  assert.deepEqual(rows, ['Events', 'Streams', 'Connections', 'Buffer', 'Kafka', 'Workers']);
+  assert.deepEqual(rows, [
+    'Events',
+    'Streams',
+    'Dead',
+    'Connections',
+    'Buffer',
+    'Kafka',
+    'Workers',
+  ]);
 });
 
 function* cells({ x, y, w, h }: Dashboard['panels'][number]['gridPos']): Generator<string> {
