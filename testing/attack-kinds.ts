@@ -23,7 +23,8 @@ export interface Attack {
 }
 
 type Headers = Readonly<Record<string, string>>;
-type Making = (headers: Headers) => Attack;
+/** @param place path after /ws or /events: '' or that of a stream */
+type Making = (headers: Headers, place: string) => Attack;
 
 /** Fills the space between head and tail with copies of `piece`. */
 function filled(head: string, piece: string, tail: string, bytes: number): string {
@@ -37,25 +38,30 @@ function linesOf(headers: Headers): string {
     .join('');
 }
 
-function handshakeWith(headers: Headers): Buffer {
-  return Buffer.from(HANDSHAKE.replace('\r\n\r\n', `\r\n${linesOf(headers)}\r\n`));
+function handshakeWith(headers: Headers, place: string): Buffer {
+  const text = HANDSHAKE.replace('\r\n\r\n', `\r\n${linesOf(headers)}\r\n`);
+  return Buffer.from(text.replace('GET /ws ', `GET /ws${place} `));
 }
 
 function frames(opcode: number, payload: string | Buffer, bytes = PIECE_BYTES): Making {
-  return (headers) => {
+  return (headers, place) => {
     const frame = wsFrame(opcode, payload, { mask: [0, 0, 0, 0] });
     const piece = Buffer.concat(new Array(Math.ceil(bytes / frame.length)).fill(frame));
-    return { handshake: handshakeWith(headers), bytes: piece, again: 'at once' };
+    return { handshake: handshakeWith(headers, place), bytes: piece, again: 'at once' };
   };
 }
 
-function requestOf(payload: string | Buffer, headers: Headers): Buffer {
-  const head = `POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: ${payload.length}\r\n`;
+function requestOf(payload: string | Buffer, headers: Headers, place: string): Buffer {
+  const line = `POST /events${place} HTTP/1.1\r\n`;
+  const head = `${line}Host: a\r\nContent-Length: ${payload.length}\r\n`;
   return Buffer.concat([Buffer.from(`${head}${linesOf(headers)}\r\n`), Buffer.from(payload)]);
 }
 
 function bodies(payload: string | Buffer, own: Headers): Making {
-  return (headers) => ({ bytes: requestOf(payload, { ...own, ...headers }), again: 'answered' });
+  return (headers, place) => ({
+    bytes: requestOf(payload, { ...own, ...headers }, place),
+    again: 'answered',
+  });
 }
 
 /** Returns everything but the last byte. */
@@ -69,10 +75,12 @@ const LINES_TYPE = { 'Content-Type': 'application/x-ndjson' };
 /** Array of values with the maximum nesting of an event by default. */
 const NEST = `${'['.repeat(60)}${']'.repeat(60)},`;
 const DEEP_EVENT = `{"a":${'['.repeat(62)}${']'.repeat(62)}}`;
+const INVALID = `{"msg":1,"more":"${'m'.repeat(90)}","clientId":"bad","timestamp":1}`;
 const ORDINARY = `{"msg":"${'m'.repeat(90)}","clientId":"ordinary","timestamp":1}`;
 
 const deepLines = () => filled('', `${DEEP_EVENT}\n`, '', BODY_BYTES);
 const tooDeep = () => `{"a":${'['.repeat(32_000)}${']'.repeat(32_000)}}`;
+const badRelease = (events: number) => `[${new Array(events).fill(INVALID).join(',')}]`;
 const ordinary = (events: number) => `[${new Array(events).fill(ORDINARY).join(',')}]`;
 
 /** A thousand MessagePack events with the maximum nesting. */
@@ -83,8 +91,8 @@ function packed(): Buffer {
 }
 
 /** A body in chunks of one byte, above the limit of any body. */
-function tinyChunks(headers: Headers): Attack {
-  const head = `POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n`;
+function tinyChunks(headers: Headers, place: string): Attack {
+  const head = `POST /events${place} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n`;
   const chunks = '1\r\n \r\n'.repeat(2 * BODY_BYTES + 1);
   const bytes = Buffer.from(
     `${head}${linesOf({ ...JSON_TYPE, ...headers })}\r\n${chunks}0\r\n\r\n`,
@@ -112,14 +120,16 @@ const KINDS = {
   chunks: (): Making => tinyChunks,
   pipelined: (): Making => pipelined,
   short: () => bodies(filled('{"a":[', NEST, '1]}', 16_000), JSON_TYPE),
+  /** A bad release: events of the usual size that violate a schema with a text `msg`. */
+  invalid: () => frames(OPCODE.text, badRelease(5)),
   /** Control: traffic that any client may send. */
   ordinaryFrames: () => frames(OPCODE.text, ordinary(5), PACED_BYTES),
   ordinaryBodies: () => bodies(ordinary(10), JSON_TYPE),
   /** Attacks on memory. */
-  heldBodies: (): Making => (headers) =>
-    held(requestOf(Buffer.alloc(BODY_BYTES, ' '), { ...JSON_TYPE, ...headers })),
-  heldMessages: (): Making => (headers) => ({
-    handshake: handshakeWith(headers),
+  heldBodies: (): Making => (headers, place) =>
+    held(requestOf(Buffer.alloc(BODY_BYTES, ' '), { ...JSON_TYPE, ...headers }, place)),
+  heldMessages: (): Making => (headers, place) => ({
+    handshake: handshakeWith(headers, place),
     ...held(wsFrame(OPCODE.text, Buffer.alloc(HELD_BYTES, ' '), { mask: [0, 0, 0, 0] })),
   }),
 } satisfies Readonly<Record<string, () => Making>>;
@@ -132,9 +142,12 @@ export const LOOP_KINDS = [
   ...['lines', 'gzip', 'array', 'short', 'chunks', 'pipelined'],
 ] as readonly AttackKind[];
 
-/** @param headers headers of handshakes and requests, for example for authentication */
-export function attackOf(kind: AttackKind, headers: Headers = {}): Attack {
-  return KINDS[kind]()(headers);
+/**
+ * @param headers headers of handshakes and requests, for example for authentication
+ * @param stream in the path; undefined = none
+ */
+export function attackOf(kind: AttackKind, headers: Headers = {}, stream?: string): Attack {
+  return KINDS[kind]()(headers, stream === undefined ? '' : `/${stream}`);
 }
 
 /** Returns the control with the transport of this kind. */

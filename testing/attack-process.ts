@@ -25,6 +25,8 @@ export interface Order {
   readonly secure?: boolean;
   /** Headers of handshakes and requests. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Stream in the path; undefined = none. */
+  readonly stream?: string;
   /** Bandwidth of all connections together; undefined = as fast as the gateway reads. */
   readonly bytesPerSecond?: number;
 }
@@ -93,7 +95,7 @@ class Attackers {
   constructor(order: Order) {
     this.#order = order;
     this.#pace = new Pace(order.bytesPerSecond);
-    const attacks = order.kinds.map((kind) => attackOf(kind, order.headers));
+    const attacks = order.kinds.map((kind) => attackOf(kind, order.headers, order.stream));
     this.#running = Array.from({ length: order.connections }, (_, index) =>
       this.#attack(attacks[index % attacks.length]!, PAUSE_MS * Math.floor(index / AT_ONCE)),
     );

@@ -1,6 +1,7 @@
 /** All scenarios, in the order of the report. */
 import type { Scenario } from './scenario.ts';
 import { answersDropped } from './scenarios/answers-dropped.ts';
+import { badEvents } from './scenarios/bad-events.ts';
 import { brokerSigkill } from './scenarios/broker-sigkill.ts';
 import { brokerSigstop } from './scenarios/broker-sigstop.ts';
 import { brokersGone } from './scenarios/brokers-gone.ts';
@@ -39,6 +40,7 @@ export const SCENARIOS: readonly Scenario[] = [
   topicDeleted(),
   partitionsAdded,
   oneTopicStuck(),
+  badEvents(),
   workerSigkill(),
   workerSigstop,
   primarySigkill(),

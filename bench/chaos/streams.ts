@@ -15,6 +15,12 @@ export interface StreamSetup {
   readonly minInSync: number;
   /** The gateway is ready only while it can write to the stream. */
   readonly required: boolean;
+  /** JSON Schema of its events; default: any object. */
+  readonly schema?: object;
+  /** Name of the internal stream of its dead letters. */
+  readonly deadLetter?: string;
+  /** Only the gateway writes to it. */
+  readonly internal?: boolean;
 }
 
 /** Streams of a scenario; by default there is no stream file. */
@@ -44,9 +50,15 @@ export async function declareStreams(
   { streams, headers = false }: Declared,
 ): Promise<Record<string, string>> {
   if (streams === undefined && !headers) return {};
-  const declared = await createTopics({ brokers, topic }, streams);
   const folder = await mkdtemp(join(tmpdir(), 'forebay-streams-'));
   lifetime.after(() => rm(folder, { recursive: true }));
+  const declared = await createTopics({ brokers, topic }, streams);
+  for (const { name, schema } of streams ?? []) {
+    if (schema === undefined) continue;
+    const file = `${name}.json`;
+    await writeFile(join(folder, file), JSON.stringify(schema));
+    Object.assign(declared[name]!, { schema: { file } });
+  }
   const path = join(folder, 'streams.json');
   const defaults = headers ? { headers: HEADERS } : {};
   await writeFile(path, JSON.stringify({ version: 1, defaults, streams: declared }));
@@ -73,6 +85,8 @@ async function createTopics(
     );
   }
   return Object.fromEntries(
-    streams.map(({ name, required }) => [name, { topic: topicOf(topic, name), required }]),
+    streams.map(({ name, required, deadLetter, internal }) => {
+      return [name, { topic: topicOf(topic, name), required, deadLetter, internal }];
+    }),
   );
 }

@@ -16,19 +16,15 @@ import { until } from '../../../testing/wait.ts';
 import { readyz } from '../../../testing/watch.ts';
 import { killBroker } from '../faults.ts';
 import type { Scenario } from '../scenario.ts';
+import { measure, type Service } from '../service.ts';
 import { GATEWAY_USER, PARTITIONS } from '../stage.ts';
 import { type StreamSetup, topicOf } from '../streams.ts';
-import type { ChaosLedger } from '../traffic.ts';
 import type { World } from '../world.ts';
 
-/** Ids of events that are never acknowledged. */
-const PLAIN_PREFIX = 'p-';
 /** The broker that ends. */
 const LOST = 3;
 const BUFFER_BYTES = 8 * MIB;
 const WARM_UP_MS = 5_000;
-/** Maximum time of an event that still counts. */
-const TAIL_MS = 3_000;
 const FULL_WITHIN_MS = 60_000;
 /** Time without an acknowledgement after which a topic counts as stuck. */
 const IDLE_MS = 2_000;
@@ -135,37 +131,6 @@ by an ACL, hidden by one, without leaders); the stream of the load goes on`,
       await Promise.all(loads.map((load) => load.recovers(world)));
       for (const load of loads) await load.settle(world);
     },
-  };
-}
-
-/** Service of the stream of the load. */
-interface Service {
-  readonly eventsPerSecond: number;
-  /** From sending an event to its acknowledgement; infinite if many have none. */
-  readonly p99Ms: number;
-}
-
-async function measure({ traffic: { ledger } }: World, seconds: number): Promise<Service> {
-  const sinceMs = performance.now();
-  await sleep(1_000 * seconds);
-  const untilMs = performance.now();
-  await sleep(TAIL_MS);
-  return serviceIn(ledger, sinceMs, untilMs);
-}
-
-function serviceIn(ledger: ChaosLedger, sinceMs: number, untilMs: number): Service {
-  const latencies: number[] = [];
-  let acknowledged = 0;
-  for (const [name, sentMs] of ledger.sentMs) {
-    if (name.startsWith(PLAIN_PREFIX)) continue;
-    const acknowledgedMs = ledger.acknowledgedMs.get(name) ?? Number.POSITIVE_INFINITY;
-    if (acknowledgedMs >= sinceMs && acknowledgedMs < untilMs) acknowledged++;
-    if (sentMs >= sinceMs && sentMs < untilMs) latencies.push(acknowledgedMs - sentMs);
-  }
-  latencies.sort((a, b) => a - b);
-  return {
-    eventsPerSecond: (1_000 * acknowledged) / (untilMs - sinceMs),
-    p99Ms: latencies[Math.floor(0.99 * (latencies.length - 1))] ?? Number.NaN,
   };
 }
 

@@ -74,6 +74,15 @@ test('every kind sends its credentials, in the handshake or the request', () => 
   }
 });
 
+test('an attack on a stream has its name in the path', () => {
+  const frames = attackOf('invalid', {}, 'copied');
+  assert.match(String(frames.handshake), /^GET \/ws\/copied HTTP\/1\.1\r\n/);
+  for (const kind of ['lines', 'chunks', 'heldBodies'] as const) {
+    const { bytes } = attackOf(kind, {}, 'copied');
+    assert.match(String(bytes.subarray(0, 100)), /^POST \/events\/copied HTTP\/1\.1\r\n/, kind);
+  }
+});
+
 test('a held message or body lacks only its last byte, and is sent once', () => {
   const body = attackOf('heldBodies');
   const [head = ''] = String(body.bytes.subarray(0, 500)).split('\r\n\r\n');
