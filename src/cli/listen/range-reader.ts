@@ -59,7 +59,7 @@ export interface RangeReaderOptions {
   readonly range: TopicRange;
   /**
    * Receives records of one partition in order, all of them in the range; the next ones wait for
-   * the promise, which is never rejected.
+   * the promise. An error ends the reading.
    */
   readonly onRecords: (
     partition: number,
@@ -80,6 +80,8 @@ export class RangeReader {
   readonly #open = new Set<number>();
   #reader: TopicReader | undefined;
   #ended: () => void = () => {};
+  /** Error of `onRecords`. */
+  #thrown: { readonly error: unknown } | undefined;
 
   constructor(options: RangeReaderOptions) {
     this.#options = options;
@@ -113,7 +115,8 @@ export class RangeReader {
 
   /**
    * Reads to the end of the range, or until `signal` is aborted.
-   * @throws StartError (exit code 1) if reading fails, or does so repeatedly without progress
+   * @throws StartError (exit code 1) if reading fails, or does so repeatedly without progress; and
+   * the error of `onRecords`
    */
   async read(): Promise<void> {
     const { signal, say, range } = this.#options;
@@ -121,6 +124,7 @@ export class RangeReader {
     while (this.#open.size > 0 && !signal.aborted) {
       const before = this.position;
       const failure = await this.#readOnce();
+      if (this.#thrown !== undefined) throw this.#thrown.error;
       if (failure === undefined) continue;
       failures = this.position > before ? 1 : failures + 1;
       const obstacle = obstacleOf(failure);
@@ -167,7 +171,14 @@ export class RangeReader {
     const last = records.at(-1);
     const isInside = last !== undefined && BigInt(last.offset) < end;
     const inside = isInside ? records : records.filter(({ offset }) => BigInt(offset) < end);
-    if (inside.length > 0) await this.#options.onRecords(partition, inside, heartbeat);
+    if (inside.length === 0) return;
+    try {
+      await this.#options.onRecords(partition, inside, heartbeat);
+    } catch (error) {
+      // kafkajs would report it as a failure of Kafka.
+      this.#thrown = { error };
+      this.end();
+    }
   }
 
   #closeIfRead(partition: number): void {

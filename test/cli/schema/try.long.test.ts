@@ -186,7 +186,7 @@ test('Ctrl-C ends it with a report and exit code 1; no consumer group is left', 
 });
 
 /** Reads a range. @returns the values, and the lines about it */
-async function read(range: TopicRange) {
+async function read(range: TopicRange, onRecord: (value: string) => void = () => {}) {
   const values: string[] = [];
   const lines: string[] = [];
   const reader = new RangeReader({
@@ -195,6 +195,7 @@ async function read(range: TopicRange) {
     say: (line) => lines.push(line),
     signal: new AbortController().signal,
     onRecords: (_, records) => {
+      for (const { value } of records) onRecord(String(value));
       values.push(...records.map(({ value }) => String(value)));
     },
   });
@@ -235,6 +236,10 @@ test('a range ends at its snapshot, also behind records that no consumer receive
   await open.send({ topic, messages: [{ value: 'open' }] });
   assert.deepEqual(await read(await whole()), { values: ['committed', 'later'], lines: [] });
   await open.abort();
+  const fails = (value: string) => {
+    throw new TypeError(`cannot use ${value}`);
+  };
+  await assert.rejects(read(range, fails), new TypeError('cannot use committed'));
 });
 
 test('a range whose last records do not exist any more ends with a line about them', async () => {
