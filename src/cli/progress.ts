@@ -65,5 +65,5 @@ export function progressLine({ share, text }: ProgressState, columns: number): s
   const bar = `${'#'.repeat(filled)}${'.'.repeat(BAR_LENGTH - filled)}`;
   const percent = `${Math.floor(part * 100)}%`.padStart(4);
   // A line of full width would wrap, and the next redraw would leave a part of it.
-  return `[${bar}]${percent}  ${text}`.slice(0, Math.max(columns - 1, 0));
+  return `[${bar}] ${percent}  ${text}`.slice(0, Math.max(columns - 1, 0));
 }

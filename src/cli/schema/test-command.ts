@@ -19,14 +19,27 @@ interface WrongExample {
   readonly reason: string | undefined;
 }
 
+/** Outputs of the command. */
+export interface TestOutput {
+  /** Receives the report. */
+  readonly print: (text: string) => void;
+  /** Receives warnings. */
+  readonly say: (line: string) => void;
+}
+
+const TERMINAL: TestOutput = { print: (text) => process.stdout.write(text), say: complain };
+
 /**
  * Prints each example with an unexpected result, and the number of examples.
  * @returns the exit code: 0, or 3 if a result is unexpected
  * @throws StartError (exit code 2) for an unusable schema, stream or file of examples
  */
-export async function testSchema(options: TestOptions): Promise<number> {
+export async function testSchema(
+  options: TestOptions,
+  { print, say }: TestOutput = TERMINAL,
+): Promise<number> {
   const schema = await schemaOf(options);
-  for (const warning of schema.warnings) complain(`warning: ${warning}`);
+  for (const warning of schema.warnings) say(`warning: ${warning}`);
   const files = [...options.good, ...options.bad];
   const read = attemptAll<ExampleEvent[][]>(...files.map((file) => () => readExamples(file)));
   const good = read.slice(0, options.good.length).flat();
@@ -37,7 +50,7 @@ export async function testSchema(options: TestOptions): Promise<number> {
   ];
   const counts = { good: good.length, bad: bad.length };
   const write = options.json ? jsonReport : textReport;
-  process.stdout.write(write(schema.file, counts, wrong));
+  print(write(schema.file, counts, wrong));
   return wrong.length === 0 ? EXIT.clean : EXIT.mismatch;
 }
 

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { placeOf, readExamples } from '../../../src/cli/schema/examples.ts';
+import { parseTestArguments } from '../../../src/cli/schema/test-arguments.ts';
+import { testSchema } from '../../../src/cli/schema/test-command.ts';
 import { StartError } from '../../../src/common/errors.ts';
-import { Child } from '../../../testing/child.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-schema-'));
-const children: Child[] = [];
 const file = (name: string) => join(folder, name);
 const write = (name: string, content: string | Buffer) => writeFileSync(file(name), content);
 before(() => {
@@ -20,19 +20,25 @@ before(() => {
   write('mixed.jsonl', '{"a":1}\n{"a":null}\n7');
   write('streams.yaml', 'version: 1\nstreams: { c: { topic: t, schema: { file: s.json } } }');
 });
-after(async () => {
-  for (const child of children) await child.kill();
-  rmSync(folder, { recursive: true });
-});
+after(() => rmSync(folder, { recursive: true }));
 
 /** Runs `schema test` with these arguments in the folder of the files. */
 async function run(...args: string[]) {
   const named = args.map((argument) => (/\.\w+$/.test(argument) ? file(argument) : argument));
-  const child = new Child('dist/main.js', ['schema', 'test', ...named], {});
-  children.push(child);
-  const { code } = await child.ended;
+  let stdout = '';
+  let stderr = '';
+  const print = (text: string) => {
+    stdout += text;
+  };
+  const say = (line: string) => {
+    stderr += `${line}\n`;
+  };
+  const code = await testSchema(parseTestArguments(named), { print, say }).catch((error) => {
+    say(error.message);
+    return error.exitCode;
+  });
   const short = (text: string) => text.replaceAll(`${folder}/`, '');
-  return { code, stdout: short(child.stdout), stderr: short(child.stderr) };
+  return { code, stdout: short(stdout), stderr: short(stderr) };
 }
 
 test('examples are read from an array, an object and lines, with their places', () => {
@@ -109,11 +115,8 @@ s.json: 5 good examples, 4 bad examples: 4 not as expected
   assert.deepEqual(ones[2], { file: 'good.json', index: 0, expected: 'fail' });
   assert.deepEqual([ofStream.code, ofStream.stderr], [0, '']);
   assert.deepEqual([unusable.code, unusable.stdout], [2, '']);
-  assert.match(
-    unusable.stderr,
-    /^forebay: schema: unusable\.json is not a valid schema of draft-07/,
-  );
+  assert.match(unusable.stderr, /^schema: unusable\.json is not a valid schema of draft-07/);
   assert.equal(unreadable.code, 2);
   assert.match(unreadable.stderr, /cannot read absent\.json.*\n.*cannot read gone\.json/);
-  assert.match(typo.stderr, /^forebay: warning: typo\.json \/requird is not a keyword/);
+  assert.match(typo.stderr, /^warning: typo\.json \/requird is not a keyword/);
 });
