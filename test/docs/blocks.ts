@@ -144,6 +144,22 @@ export const BLOCKS = {
   streamsPath: here('docs/streams.md', '/events/orders'),
 };
 
+/** Blocks of docs/bad-release.md, in their order. */
+export const BAD_RELEASE = {
+  start: here('docs/bad-release.md', 'cat > streams.yaml'),
+  good: here('docs/bad-release.md', '"price":9.5'),
+  bad: here('docs/bad-release.md', '"price":"19.90"'),
+  violations: here('docs/bad-release.md', 'localhost:9001/violations'),
+  letters: here('docs/bad-release.md', 'STREAM=rejected'),
+  attempt: here('docs/bad-release.md', 'schema try'),
+  candidate: here('docs/bad-release.md', 'candidate: click-2.json/'),
+  switch: here('docs/bad-release.md', 'file: click-2.json/'),
+  again: here('docs/bad-release.md', '"price":"7.00"'),
+  dryRun: here('docs/bad-release.md', '--dry-run'),
+  replay: here('docs/bad-release.md', '--since -1h || test'),
+  complete: here('docs/bad-release.md', 'STREAM=clicks'),
+};
+
 export const plain = (text: string) => text.replaceAll('\r', '').trim();
 
 /** Answer to an event that was stored. */
