@@ -127,6 +127,25 @@ export const streams: Row = {
         },
       ],
     }),
+    lines({
+      title: 'Age of schemas of the registry',
+      description:
+        'Time since the schema registry confirmed the version in use; up to a minute while it ' +
+        'responds.',
+      unit: 's',
+      queries: [
+        {
+          expr: `max by (stream) (${of('forebay_schema_registry_age_seconds')})`,
+          legend: '{{stream}}',
+        },
+      ],
+    }),
+    lines({
+      title: 'Failed requests to the schema registry',
+      description: 'Requests that it did not answer as its API describes.',
+      unit: 'cps',
+      queries: [{ expr: sumOfRates('forebay_schema_registry_failures_total'), legend: 'failed' }],
+    }),
     table(
       {
         title: 'Topics and owners',

@@ -62,13 +62,15 @@ async function run(main: string, [command, ...rest]: readonly string[]): Promise
       const { checkFiles, loadStreams } = await import('../config/file-check.ts');
       const config = readConfig(process.env);
       const { name: transport, warnings } = await transportOf(config);
+      const registry = await registryOf(config);
       return runPrimary(config, {
         exec: main,
         version: version(),
         transport,
         warnings: [...unknownSettings(process.env), ...warnings],
-        checkFiles: () => checkFiles(config),
-        loadStreams: (keys) => loadStreams(config, keys),
+        checkFiles: () => checkFiles(config, registry),
+        loadStreams: (keys) => loadStreams(config, keys, registry),
+        registry,
       });
     }
     case 'config':
@@ -97,6 +99,13 @@ function demandPrimary(): void {
       : 'started as a worker of another program’s cluster (pm2 in cluster mode, node:cluster): start ' +
         'it as one plain process (pm2 in fork mode, without -i), which forks FOREBAY_WORKERS workers';
   throw new StartError(problem, EXIT.configuration);
+}
+
+/** Opens the schema registry, if streams can use one. @throws StartError for unusable files */
+async function registryOf(config: Config) {
+  if (config.streamsFile === undefined || config.schemaRegistryUrl === undefined) return undefined;
+  const { openRegistry } = await import('../schema-registry/open.ts');
+  return openRegistry(config);
 }
 
 /** Chooses the transport for all workers, with a warning if it is not the fast one. */

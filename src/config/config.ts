@@ -87,6 +87,11 @@ function contradictions(config: Config): string[] {
     config.streamsFile === undefined || config.eventSchema === undefined,
     'FOREBAY_EVENT_SCHEMA and FOREBAY_STREAMS_FILE are mutually exclusive: streams name their schemas',
   );
+  demand(
+    config.schemaRegistryUrl !== undefined ||
+      (config.schemaRegistryAuthFile ?? config.schemaRegistryCaFile) === undefined,
+    'FOREBAY_SCHEMA_REGISTRY_*_FILE requires FOREBAY_SCHEMA_REGISTRY_URL',
+  );
   const { jwtJwksFile, jwtJwksUrl, jwtAudience, jwtIssuer } = config;
   demand(
     jwtJwksFile === undefined || jwtJwksUrl === undefined,

@@ -8,6 +8,8 @@ import { attemptAll, StartError } from '../common/errors.ts';
 import { readAdminToken } from '../primary/commands.ts';
 import { DeferredLog } from '../primary/deferred-log.ts';
 import { KeyFiles } from '../primary/key-files.ts';
+import type { ProvidedSchemas } from '../schema-registry/open.ts';
+import type { SchemaRegistry } from '../schema-registry/registry.ts';
 import { checkKeyStreams } from '../streams/key-streams.ts';
 import type { LoadedStreamFile } from '../streams/parse.ts';
 import type { SchemaWarnings } from '../worker/intake/compile-schema.ts';
@@ -24,14 +26,17 @@ export interface FileWarnings {
   readonly streams: LoadedStreamFile | undefined;
 }
 
-/** @throws StartError that names every problem, a line each */
-export async function checkFiles(config: Config): Promise<FileWarnings> {
+/**
+ * @param registry of schemas; undefined = it is opened, if there is one
+ * @throws StartError that names every problem, a line each
+ */
+export async function checkFiles(config: Config, registry?: SchemaRegistry): Promise<FileWarnings> {
   const { eventSchema, streamsFile, tlsCertFile, tlsKeyFile, kafkaTls, kafkaSaslPasswordFile } =
     config;
   // Loaded on demand: the primary of a gateway without such files starts sooner.
   const [schemaOutcome, loadStreams, tls, kafka] = await Promise.all([
     eventSchema === undefined ? undefined : eventSchemaCheck(eventSchema, config.maxFrameBytes),
-    streamsFile === undefined ? undefined : streamLoader(config, streamsFile),
+    streamsFile === undefined ? undefined : streamLoader(config, streamsFile, registry),
     tlsCertFile === undefined ? undefined : import('../worker/ingress/tls.ts'),
     kafkaTls || kafkaSaslPasswordFile !== undefined
       ? import('../kafka/client-options.ts')
@@ -58,15 +63,17 @@ export async function checkFiles(config: Config): Promise<FileWarnings> {
 /**
  * Loads the stream file of these settings; undefined without one.
  * @param keys API keys, whose streams have to exist
+ * @param registry see {@link checkFiles}
  * @throws StartError if it is unusable
  */
 export async function loadStreams(
   config: Config,
   keys: readonly KeyEntry[] = [],
+  registry?: SchemaRegistry,
 ): Promise<LoadedStreamFile | undefined> {
   const { streamsFile } = config;
   if (streamsFile === undefined) return undefined;
-  const load = await streamLoader(config, streamsFile);
+  const load = await streamLoader(config, streamsFile, registry);
   const loaded = load();
   checkKeyStreams(loaded.file, keys);
   return loaded;
@@ -93,9 +100,15 @@ export function keysToCheck(config: Config): CheckedKeys {
 /**
  * Checks the schemas that the stream file at `path` names, for a gateway with these settings.
  * Loaded on demand: most commands need no parser.
+ * @param registry see {@link checkFiles}
  * @returns a function that loads the file, once
+ * @throws StartError if a file that the registry needs is unusable
  */
-export async function streamLoader(config: Config, path: string): Promise<() => LoadedStreamFile> {
+export async function streamLoader(
+  config: Config,
+  path: string,
+  registry?: SchemaRegistry,
+): Promise<() => LoadedStreamFile> {
   const [{ loadStreamFile, schemaPathsOf }, { streamFileContext }, { checkSchemaFiles }] =
     await Promise.all([
       import('../streams/parse.ts'),
@@ -103,14 +116,30 @@ export async function streamLoader(config: Config, path: string): Promise<() => 
       import('../schemas/checker.ts'),
     ]);
   const paths = schemaPathsOf(path);
-  const results = await checkSchemaFiles(paths, config.maxFrameBytes);
-  const context = streamFileContext(config, (file) => {
+  const [results, registered] = await Promise.all([
+    checkSchemaFiles(paths, config.maxFrameBytes),
+    registeredSchemas(config, path, registry),
+  ]);
+  const checked = (file: string) => {
     const result = results.get(file) ?? { error: 'was named while the stream file was read' };
     if ('error' in result) throw new Error(result.error);
     const { unmatchable, ignored } = result.warnings;
     return { text: result.text, warnings: [...unmatchable, ...ignored] };
-  });
-  return () => loadStreamFile(path, context);
+  };
+  const context = streamFileContext(config, checked, registered?.find);
+  const load = () => loadStreamFile(path, context);
+  return () => registered?.use(load) ?? load();
+}
+
+/** Returns the schemas of the registry that a stream file names; undefined without a registry. */
+async function registeredSchemas(
+  config: Config,
+  path: string,
+  registry: SchemaRegistry | undefined,
+): Promise<ProvidedSchemas | undefined> {
+  if (config.schemaRegistryUrl === undefined) return undefined;
+  const { openRegistry, provideSchemas } = await import('../schema-registry/open.ts');
+  return provideSchemas(registry ?? openRegistry(config), path);
 }
 
 /**

@@ -80,12 +80,13 @@ export function flag(env: string, options: Options<boolean>): Setting<boolean> {
 /** Any text, restricted by `pattern` if given. */
 export function text(
   env: string,
-  options: Options<string> & { pattern?: RegExp; expected?: string },
+  options: Options<string> & { pattern?: RegExp; expected?: string; primaryOnly?: boolean },
 ): Setting<string> {
-  return setting(env, options, '', (value) => {
+  const parse = (value: string) => {
     if (options.pattern === undefined || options.pattern.test(value)) return value;
     throw new Error(`must be ${options.expected}`);
-  });
+  };
+  return setting(env, options, '', parse, options);
 }
 
 /** An optional text. */
@@ -238,4 +239,22 @@ export function url(env: string, { meaning }: { meaning: string }): Setting<URL 
     }
     return found;
   });
+}
+
+/** Base URL of a service: http or https, without credentials, query and fragment. */
+export function baseUrl(
+  env: string,
+  options: { meaning: string; primaryOnly?: boolean },
+): Setting<URL | undefined> {
+  const shown = { default: undefined, defaultText: 'none', meaning: options.meaning };
+  const parse = (value: string) => {
+    const found = URL.canParse(value) ? new URL(value) : undefined;
+    const isPlain =
+      found !== undefined &&
+      /^https?:$/.test(found.protocol) &&
+      [found.username, found.password, found.search, found.hash].every((part) => part === '');
+    if (isPlain) return found;
+    throw new Error('must be an http or https address without a user name, query and fragment');
+  };
+  return setting<URL | undefined>(env, shown, '', parse, options);
 }

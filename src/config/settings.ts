@@ -7,6 +7,7 @@ import { CODECS } from '../kafka/compression/codecs.ts';
 import { availableCores } from './cpu-count.ts';
 import { ALGORITHMS } from './jwt-algorithms.ts';
 import { KIB, LIMITS, MIB } from './limits.ts';
+import { SCHEMA_REGISTRY_SETTINGS } from './schema-registry-settings.ts';
 import {
   addresses,
   choice,
@@ -154,6 +155,7 @@ export const SETTINGS = {
       'path of the stream file, in YAML or JSON; none = one stream, of the topic KAFKA_TOPIC and ' +
       'the schema FOREBAY_EVENT_SCHEMA',
   }),
+  ...SCHEMA_REGISTRY_SETTINGS,
   eventTimeoutMs: integer('FOREBAY_EVENT_TIMEOUT_MS', {
     default: 120_000,
     min: 1_000,

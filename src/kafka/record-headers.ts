@@ -1,5 +1,6 @@
 /** Headers of a Kafka record, as kafkajs reads them. */
 import type { IHeaders } from 'kafkajs';
+import { guidIn, VALUE_SCHEMA_HEADER } from './schema-identity.ts';
 
 export interface RecordHeader {
   readonly name: string;
@@ -18,16 +19,19 @@ export const CONTENT_TYPE_HEADER = 'content-type';
 const NONE: RecordHeaders = [];
 
 /**
- * Lists the headers of a consumed record. kafkajs stores repeated ones as an array, which for names
- * such as `constructor` begins with the property of the prototype.
+ * Lists the headers of a consumed record; of a schema's identity its GUID. kafkajs stores repeated
+ * ones as an array, which for names such as `constructor` begins with the property of the
+ * prototype.
  */
 export function recordHeaders(headers: IHeaders | undefined): RecordHeaders {
   const entries = Object.entries(headers ?? {});
   if (entries.length === 0) return NONE;
   return entries.flatMap(([name, values]) =>
-    [values].flat().flatMap((value: unknown) => {
-      if (value === null || Buffer.isBuffer(value)) return [{ name, value }];
-      return [];
+    [values].flat().flatMap((value: unknown): RecordHeader[] => {
+      if (value === null) return [{ name, value }];
+      if (!Buffer.isBuffer(value)) return [];
+      const guid = name === VALUE_SCHEMA_HEADER ? guidIn(value) : undefined;
+      return [{ name, value: guid === undefined ? value : Buffer.from(guid) }];
     }),
   );
 }

@@ -1,9 +1,10 @@
-/** Values of consumed records, whether stored as JSON or as MessagePack. */
+/** Values of consumed records, whether stored as JSON, with a prefix or as MessagePack. */
 import { isUtf8 } from 'node:buffer';
 import { EVENT_CODES } from '../common/errors.ts';
 import { isObject, type JsonObject } from '../common/json-object.ts';
 import { msgpackToJson } from './msgpack-value.ts';
 import { CONTENT_TYPE_HEADER, lastHeader, type RecordHeaders } from './record-headers.ts';
+import { PREFIX_BYTES, prefixedId } from './schema-identity.ts';
 
 /** Media type of MessagePack and its synonyms, with or without parameters. */
 const MSGPACK = /^\s*application\/(x-|vnd\.)?(msgpack|messagepack)\s*(;|$)/i;
@@ -16,16 +17,28 @@ export interface StoredValue {
 }
 
 export interface RecordValue {
-  /** JSON written from MessagePack, otherwise the stored bytes, which may be anything. */
+  /**
+   * JSON written from MessagePack, otherwise the stored bytes without a prefix, which may be
+   * anything.
+   */
   readonly bytes: Buffer | null;
+  /** Id of the schema in the prefix of the value; absent = it has none. */
+  readonly schemaId?: number;
   /** Reason why MessagePack was not converted; `bytes` are the stored ones then. */
   readonly problem?: string;
 }
 
-/** Returns the value with MessagePack as JSON. Never throws, whatever the bytes. */
+/**
+ * Returns the value without the id of its schema, and with MessagePack as JSON. Never throws,
+ * whatever the bytes.
+ */
 export function readableValue({ value, headers = [] }: StoredValue): RecordValue {
-  if (value === null || !MSGPACK.test(lastHeader(headers, CONTENT_TYPE_HEADER) ?? '')) {
-    return { bytes: value };
+  if (value === null) return { bytes: value };
+  if (!MSGPACK.test(lastHeader(headers, CONTENT_TYPE_HEADER) ?? '')) {
+    const schemaId = prefixedId(value);
+    return schemaId === undefined
+      ? { bytes: value }
+      : { bytes: value.subarray(PREFIX_BYTES), schemaId };
   }
   try {
     return { bytes: Buffer.from(msgpackToJson(value)) };

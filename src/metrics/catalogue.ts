@@ -16,6 +16,7 @@ import {
   WORKER_CAUSES,
 } from './labels.ts';
 import { PROCESS_SERIES } from './process-series.ts';
+import { SCHEMA_REGISTRY_SERIES } from './schema-registry-series.ts';
 import type { Series } from './series.ts';
 
 const transport = { name: 'transport', values: ['ws', 'http'] } as const;
@@ -359,6 +360,7 @@ export const CATALOGUE = [
     from: 'primary',
     label: { name: 'result', values: RELOAD_RESULTS },
   },
+  ...SCHEMA_REGISTRY_SERIES,
   ...PROCESS_SERIES,
 ] as const satisfies readonly Series[];
 

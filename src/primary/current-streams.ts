@@ -4,10 +4,12 @@ import type { KeyEntry } from '../api-keys/format.ts';
 import { signature } from '../api-keys/watched-file.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { ToWorker } from '../ipc.ts';
+import type { SchemaRegistry } from '../schema-registry/registry.ts';
 import { describeStreams, type StreamsDescription } from '../streams/description.ts';
 import type { LoadedStreamFile } from '../streams/parse.ts';
-import type { StreamFile, StreamSpec } from '../streams/stream-file.ts';
+import type { SchemaName, StreamFile, StreamSpec } from '../streams/stream-file.ts';
 import type { DeferredLog } from './deferred-log.ts';
+import { RegistrySchemas } from './registry-schemas.ts';
 import type { SlotAssignment } from './slot-assignment.ts';
 import type { StreamMetrics } from './stream-metrics.ts';
 import { TopicRoles } from './topic-roles.ts';
@@ -23,6 +25,8 @@ export interface CurrentStreamsOptions {
   readonly keys: () => readonly KeyEntry[] | undefined;
   /** Loads the file, and whatever it depends on. @throws StartError if it is unusable */
   readonly load: (keys: readonly KeyEntry[] | undefined) => Promise<LoadedStreamFile | undefined>;
+  /** Has the schemas that streams do not read from files; undefined = there is no registry. */
+  readonly registry?: SchemaRegistry | undefined;
   readonly log: DeferredLog;
   /** Assigns slots of the metrics to the streams. */
   readonly slots: SlotAssignment;
@@ -39,6 +43,8 @@ export interface CurrentStreamsOptions {
  */
 export class CurrentStreams {
   readonly metrics: StreamMetrics;
+  /** Schemas of the registry. */
+  readonly registered: RegistrySchemas;
   readonly #options: CurrentStreamsOptions;
   #file: StreamFile | undefined;
   #version = 1;
@@ -59,6 +65,7 @@ export class CurrentStreams {
     this.#file = options.file;
     if (options.file !== undefined) this.#roles.check(options.file);
     this.metrics = options.metrics;
+    this.registered = new RegistrySchemas(options.registry, options.log, this);
   }
 
   /** Message that a worker waits for at its start; undefined without a stream file. */
@@ -76,6 +83,13 @@ export class CurrentStreams {
     return this.#file?.streams.map(({ name }) => name);
   }
 
+  /** Schemas of the registry by stream. */
+  get schemaNames(): (readonly [stream: string, schema: SchemaName])[] {
+    return (this.#file?.streams ?? []).flatMap(({ name, schema }) =>
+      schema?.registered === undefined ? [] : [[name, schema.registered] as const],
+    );
+  }
+
   /** Content of GET /streams; undefined without a stream file. */
   get description(): StreamsDescription | undefined {
     return this.#file && describeStreams(this.#file, this.#version);
@@ -85,10 +99,12 @@ export class CurrentStreams {
   start(): void {
     if (this.#file === undefined) return;
     this.#timer = setInterval(() => void this.#check(), LIMITS.filesPollMs);
+    this.registered.start();
   }
 
   stop(): void {
     clearInterval(this.#timer);
+    this.registered.stop();
   }
 
   logWarnings(streams: LoadedStreamFile | undefined): void {
@@ -154,8 +170,8 @@ export class CurrentStreams {
   #signatures(): Promise<(string | undefined)[]> {
     const schemas = (this.#file?.streams ?? []).flatMap(({ schema }) => schema ?? []);
     const paths = new Set([this.#options.path ?? '']);
-    for (const { file, candidate } of schemas) {
-      paths.add(file);
+    for (const { file, registered, candidate } of schemas) {
+      if (registered === undefined) paths.add(file);
       if (candidate !== undefined) paths.add(candidate.file);
     }
     const signatureOf = (path: string) =>

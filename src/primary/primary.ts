@@ -19,6 +19,7 @@ import { type Config, requiresAuthentication } from '../config/config.ts';
 import type { FileWarnings } from '../config/file-check.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { OutageNotice, Readiness, ToPrimary, ToWorker, WorkerStatus } from '../ipc.ts';
+import type { SchemaRegistry } from '../schema-registry/registry.ts';
 import { implicitStream } from '../streams/implicit-stream.ts';
 import type { LoadedStreamFile } from '../streams/parse.ts';
 import type { StreamFile } from '../streams/stream-file.ts';
@@ -66,6 +67,8 @@ export interface PrimaryOptions {
   readonly loadStreams: (
     keys: readonly KeyEntry[] | undefined,
   ) => Promise<LoadedStreamFile | undefined>;
+  /** Schema registry; undefined = there is none. */
+  readonly registry?: SchemaRegistry | undefined;
 }
 
 const ANY_CLIENT = 'authentication is not configured, accepting any client';
@@ -120,6 +123,7 @@ class Primary {
       path: config.streamsFile,
       keys: () => this.#keyFiles.message?.keys,
       load: options.loadStreams,
+      registry: options.registry,
       log,
       slots: this.#slots,
       metrics: new StreamMetrics(streams ?? implicitStream(config), streams !== undefined),
@@ -164,6 +168,7 @@ class Primary {
       restarts: (cause) => this.#restarts[cause],
       slots: this.#slots,
       streams: this.#streams.metrics,
+      schemas: this.#streams.registered,
     });
     this.#admin = new Admin({
       host: config.adminHost,

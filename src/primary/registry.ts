@@ -6,6 +6,7 @@ import { cellOf, KEY_CELLS, STREAM_CELLS, seriesOf } from '../metrics/layout.ts'
 import { labelsOf, type Series, slotLabel } from '../metrics/series.ts';
 import { NO_STREAM } from '../metrics/slots.ts';
 import type { MetricTotals, WorkerCause } from './metric-totals.ts';
+import type { RegistrySchemas } from './registry-schemas.ts';
 import type { LabelSlot, SlotAssignment } from './slot-assignment.ts';
 import type { StreamMetrics } from './stream-metrics.ts';
 import type { WorkerState } from './supervisor.ts';
@@ -19,6 +20,7 @@ export interface PrimaryFacts {
   restarts(cause: WorkerCause): number;
   readonly slots: Pick<SlotAssignment, 'streams' | 'keys'>;
   readonly streams: Pick<StreamMetrics, 'version' | 'infos' | 'reloads'>;
+  readonly schemas: Pick<RegistrySchemas, 'ages' | 'failures'>;
 }
 
 type Labels = Readonly<Record<string, string | number>>;
@@ -134,6 +136,13 @@ function primaryValues(name: SeriesName, totals: MetricTotals, facts: PrimaryFac
         labels: { result },
         value: facts.streams.reloads[result],
       }));
+    case 'forebay_schema_registry_age_seconds':
+      return facts.schemas.ages.map(({ stream, seconds }) => ({
+        labels: { stream },
+        value: seconds,
+      }));
+    case 'forebay_schema_registry_failures_total':
+      return [{ labels: {}, value: facts.schemas.failures }];
     case 'forebay_workers':
       return WORKER_STATES.map((state) => ({ labels: { state }, value: facts.workers(state) }));
     case 'forebay_worker_restarts_total':

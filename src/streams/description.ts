@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type {
   EventTimeFormat,
+  Framing,
   RecordFormatSpec,
   SchemaMode,
   SchemaSource,
@@ -54,9 +55,16 @@ export interface StreamDescription {
   readonly required: boolean;
 }
 
-/** A schema file: its name without folders, and the SHA-256 of its content. */
+/** A schema file by its name without folders, or a version of a subject. */
 export interface SchemaFileDescription {
-  readonly file: string;
+  readonly file?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly version?: number | undefined;
+  /** Id in the registry. */
+  readonly id?: number | undefined;
+  readonly guid?: string | undefined;
+  readonly framing?: Framing | undefined;
+  /** SHA-256 of the content. */
   readonly sha256: string | undefined;
 }
 
@@ -100,8 +108,11 @@ function describeStream(spec: StreamSpec): StreamDescription {
   };
 }
 
-function describeSchema({ file, text }: SchemaSource): SchemaFileDescription {
-  return { file: basename(file), sha256: sha256Of(text ?? '') };
+function describeSchema({ file, text, registered }: SchemaSource): SchemaFileDescription {
+  const sha256 = sha256Of(text ?? '');
+  if (registered === undefined) return { file: basename(file), sha256 };
+  const { subject, version, id, guid, framing } = registered;
+  return { subject, version, id, guid, framing, sha256 };
 }
 
 function sha256Of(text: string): string {

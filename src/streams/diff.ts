@@ -23,8 +23,9 @@ export interface StreamsDiff {
 const SETS = ['match', 'origins', 'headers'];
 
 /**
- * Compares the streams by name, and their properties by value. Schemas are equal if the contents of
- * their files are, whatever their names; the order of streams has no meaning.
+ * Compares the streams by name, and their properties by value. Schema files are equal if their
+ * contents are, whatever their names; those of a registry if their ids and framing are too. The
+ * order of streams has no meaning.
  */
 export function diffStreams(from: StreamsDescription, to: StreamsDescription): StreamsDiff {
   const [before, after] = [from.streams, to.streams];
@@ -73,8 +74,11 @@ function valueIn(object: JsonObject, name: string): unknown {
   return Object.hasOwn(object, name) ? (object[name] ?? null) : null;
 }
 
-function digestOf(schema: unknown): unknown {
-  return isObject(schema) ? schema.sha256 : undefined;
+/** Text that is equal for equal contents, and for the same identity in the records. */
+function digestOf(schema: unknown): string | undefined {
+  if (!isObject(schema)) return undefined;
+  const { sha256, id, framing } = schema;
+  return JSON.stringify([sha256, id, framing]);
 }
 
 /** Text that is equal for equal values. */

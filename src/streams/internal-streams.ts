@@ -8,7 +8,7 @@ import { type Path, shownName, shownText } from './yaml-document.ts';
 export type RawEntry = readonly [name: string, stream: JsonObject];
 
 /** Place of a problem, and its text. */
-type Located = readonly [path: Path, text: string];
+export type Located = readonly [path: Path, text: string];
 
 /** Properties that concern the events of clients. */
 const CLIENT_PROPERTIES = [

@@ -1,4 +1,5 @@
 /** Reading and validation of the stream file. */
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { EXIT, StartError, systemReason } from '../common/errors.ts';
@@ -7,7 +8,8 @@ import { textOf } from '../config/secret-files.ts';
 import { originOf } from '../config/setting-kinds.ts';
 import { inOrder, type Problem, problemLine } from './problem.ts';
 import type { RawKey, RawSchema, RawStream, RawStreamFile, RawTime } from './raw-stream-file.ts';
-import { ruleProblems, type StreamFileContext, schemaFilesIn } from './rules.ts';
+import { type RuleProblems, ruleProblems, type StreamFileContext, schemaFilesIn } from './rules.ts';
+import { type RawRegistered, schemaKey, schemaNameOf } from './schema-names.ts';
 import {
   type EventTimeFormat,
   type FieldPath,
@@ -15,6 +17,7 @@ import {
   PLAIN_RECORDS,
   REFUSE,
   type RecordFormatSpec,
+  type SchemaSource,
   type StreamFile,
   type StreamSchema,
   type StreamSpec,
@@ -72,12 +75,24 @@ export function parseStreamFile(
     const file = resolve(folder, relative);
     return { file, text: rules.schemaTexts.get(file) };
   };
-  const schemaOf = ({ file, mode, candidate }: RawSchema): StreamSchema => ({
-    ...sourceOf(file),
-    mode: mode ?? 'enforce',
-    candidate: candidate === undefined ? undefined : sourceOf(candidate),
-  });
+  const schemaOf = (raw: RawSchema): StreamSchema => {
+    const { mode = 'enforce', candidate } = raw;
+    return {
+      ...(raw.subject === undefined ? sourceOf(raw.file) : registeredSource(raw, rules)),
+      mode,
+      candidate: candidate === undefined ? undefined : sourceOf(candidate),
+    };
+  };
   return { file: build(document, schemaOf, context), errors: [], warnings };
+}
+
+function registeredSource(raw: RawRegistered, { registered }: RuleProblems): SchemaSource {
+  const found = registered.get(schemaKey(schemaNameOf(raw)));
+  assert(found !== undefined, 'the rules require each schema');
+  const { text, warnings, ...version } = found;
+  const { framing = 'raw' } = raw;
+  const file = `${version.subject} version ${version.version}`;
+  return { file, text, registered: { ...version, framing } };
 }
 
 /** A usable stream file, with its warnings, a line each. */

@@ -1,5 +1,5 @@
 /** The stream file as written; stream-file-schema.ts declares the same structure. */
-import type { HeaderName, SchemaMode, TIME_UNITS } from './stream-file.ts';
+import type { Framing, HeaderName, SchemaMode, TIME_UNITS, VersionName } from './stream-file.ts';
 
 /** A stream file as written, once its structure is valid. */
 export interface RawStreamFile {
@@ -24,11 +24,13 @@ export type RawTime =
       readonly futureMs?: number;
     };
 
-export interface RawSchema {
-  readonly file: string;
+export type RawSchema = {
   readonly mode?: SchemaMode;
   readonly candidate?: string;
-}
+} & (
+  | { readonly file: string; readonly subject?: never }
+  | { readonly subject: string; readonly version?: VersionName; readonly framing?: Framing }
+);
 
 /** A stream as written. */
 export interface RawStream {

@@ -2,9 +2,11 @@
 import { LIMITS } from '../config/limits.ts';
 import { FIELD_PATH } from '../config/setting-kinds.ts';
 import { oneOf, text, wholeNumber } from './property-kinds.ts';
-import { TIME_UNITS } from './stream-file.ts';
+import { FRAMINGS, TIME_UNITS } from './stream-file.ts';
 
 const { timeSpanMs } = LIMITS.streamFile;
+
+const VERSION_MAX = 2 ** 31 - 1;
 
 const TIME_FORMS = 'must be arrival or { field: name }';
 
@@ -70,5 +72,32 @@ export const RECORD_PROPERTIES = {
     description:
       'json = MessagePack is stored as JSON; as-sent = each event as it was sent, with the header ' +
       'content-type [json].',
+  },
+} as const;
+
+/** Properties of a schema in a registry. */
+export const REGISTRY_PROPERTIES = {
+  subject: {
+    type: 'string',
+    pattern: '^[^\\p{C}\\p{Zl}\\p{Zp}]{1,249}$',
+    errorMessage: 'must be 1 to 249 printable characters',
+    title: 'Subject',
+    description: 'Subject of the schema in the registry of FOREBAY_SCHEMA_REGISTRY_URL.',
+  },
+  version: {
+    anyOf: [
+      { const: 'latest', description: 'The latest version, also a later one.' },
+      { type: 'integer', minimum: 1, maximum: VERSION_MAX, description: 'This version.' },
+    ],
+    errorMessage: `must be latest or a whole number from 1 to ${VERSION_MAX}`,
+    title: 'Version',
+    description: 'Version of the subject [latest].',
+  },
+  framing: {
+    ...oneOf(...FRAMINGS),
+    title: 'Framing',
+    description:
+      'Identity of the schema in the records, for deserializers: raw = none; prefix = a zero byte ' +
+      'and the id of the schema before the value; header = the header __value_schema_id [raw].',
   },
 } as const;

@@ -10,6 +10,7 @@ import { LIMITS } from '../config/limits.ts';
 import { originOf } from '../config/setting-kinds.ts';
 import { hintOf, internalStreamProblems, type RawEntry } from './internal-streams.ts';
 import type { Problem } from './problem.ts';
+import { type RegistryProblems, type RegistrySchemas, registryProblems } from './registry-rules.ts';
 import { REFUSE } from './stream-file.ts';
 import { dotted, type Path, shownName, shownText, type YamlDocument } from './yaml-document.ts';
 
@@ -37,16 +38,20 @@ export interface StreamFileContext {
    * @throws Error for an unusable file; its message, and the warnings, continue "the file …"
    */
   readonly checkSchema: (path: string) => CheckedSchema;
+  /** Undefined = there is no registry. */
+  readonly registrySchema?: RegistrySchemas | undefined;
 }
 
 /** Returns the context of a gateway with these settings. */
 export function streamFileContext(
   config: Config,
   checkSchema: StreamFileContext['checkSchema'],
+  registrySchema?: RegistrySchemas,
 ): StreamFileContext {
   const { keyField, idField, origins, maxFrameBytes } = config;
   const authenticates = requiresAuthentication(config);
-  return { keyField, idField, authenticates, origins, maxFrameBytes, checkSchema };
+  const schemas = { checkSchema, registrySchema };
+  return { keyField, idField, authenticates, origins, maxFrameBytes, ...schemas };
 }
 
 /** Result of the rules. */
@@ -55,6 +60,8 @@ export interface RuleProblems {
   readonly warnings: readonly Problem[];
   /** Contents of the usable schema files, by absolute path. */
   readonly schemaTexts: ReadonlyMap<string, string>;
+  /** See RegistryProblems. */
+  readonly registered: RegistryProblems['registered'];
 }
 
 /**
@@ -71,6 +78,7 @@ export function ruleProblems(
   check.matches();
   check.topics();
   check.schemas();
+  check.registeredSchemas();
   check.internalStreams();
   for (const [name, stream] of check.streams) {
     check.name(name);
@@ -101,6 +109,7 @@ class Check implements RuleProblems {
   readonly errors: Problem[] = [];
   readonly warnings: Problem[] = [];
   readonly schemaTexts = new Map<string, string>();
+  registered: RegistryProblems['registered'] = new Map();
   readonly streams: readonly RawEntry[];
   readonly #document: YamlDocument;
   readonly #folder: string;
@@ -196,6 +205,13 @@ class Check implements RuleProblems {
         else for (const warning of result.warnings) this.#warn(path, `: ${file} ${warning}`);
       }
     }
+  }
+
+  registeredSchemas(): void {
+    const found = registryProblems(this.streams, this.#context.registrySchema);
+    this.registered = found.registered;
+    for (const [path, text] of found.errors) this.#error(path, text);
+    for (const [path, text] of found.warnings) this.#warn(path, text);
   }
 
   internalStreams(): void {

@@ -7,7 +7,7 @@
 import { LIMITS } from '../config/limits.ts';
 import { FIELD_PATH, TOPIC_NAME } from '../config/setting-kinds.ts';
 import { oneOf, text, wholeNumber } from './property-kinds.ts';
-import { RECORD_PROPERTIES } from './record-properties.ts';
+import { RECORD_PROPERTIES, REGISTRY_PROPERTIES } from './record-properties.ts';
 import { HEADER_NAMES, SCHEMA_MODES, STREAM_NAME } from './stream-file.ts';
 
 const { bufferShareMin, keyFields, matchValues } = LIMITS.streamFile;
@@ -76,7 +76,8 @@ const STREAM = {
       title: 'JSON Schema of the events',
       description: 'Without it, any object is valid.',
       additionalProperties: false,
-      required: ['file'],
+      anyOf: [{ required: ['file'] }, { required: ['subject'] }],
+      errorMessage: 'must have a file or a subject',
       properties: {
         file: {
           type: 'string',
@@ -85,6 +86,7 @@ const STREAM = {
           title: 'File',
           description: 'Path of the schema; a relative one starts at the folder of this file.',
         },
+        ...REGISTRY_PROPERTIES,
         mode: {
           ...oneOf(...SCHEMA_MODES),
           title: 'Mode',

@@ -120,13 +120,41 @@ export const PLAIN_RECORDS: RecordFormatSpec = {
   value: 'json',
 };
 
-/** A JSON Schema in a file. */
+/** A JSON Schema in a file, or in a schema registry. */
 export interface SchemaSource {
-  /** Absolute path. */
+  /** Absolute path; for a schema of a registry its subject and version, for messages. */
   readonly file: string;
   /** Its content, which all workers compile; undefined = each reads the file. */
   readonly text: string | undefined;
+  /** Undefined = it is in a file. */
+  readonly registered?: (RegisteredVersion & { readonly framing: Framing }) | undefined;
 }
+
+/** Version of a subject that a stream file can name. */
+export type VersionName = 'latest' | number;
+
+/** A schema of a registry, as a stream file names it. */
+export interface SchemaName {
+  readonly subject: string;
+  readonly requested: VersionName;
+}
+
+/** A version of a subject. */
+export interface RegisteredVersion extends SchemaName {
+  readonly version: number;
+  /** Id of the schema in the registry: 0 to 2^31 - 1. */
+  readonly id: number;
+  /** Undefined = the registry has none: Confluent's has since version 8.0. */
+  readonly guid: string | undefined;
+}
+
+/**
+ * Place of the schema's identity in a record: none; before the value, as a zero byte and the id;
+ * the header `__value_schema_id`.
+ */
+export const FRAMINGS = ['raw', 'prefix', 'header'] as const;
+
+export type Framing = (typeof FRAMINGS)[number];
 
 /** Effects of a schema on events that do not match it. */
 export const SCHEMA_MODES = ['enforce', 'warn', 'off'] as const;

@@ -11,6 +11,12 @@ import { dotted, type Path, shownText, type YamlDocument } from './yaml-document
 interface Annotated {
   readonly errorMessage?: string;
   readonly properties?: Readonly<Record<string, unknown>>;
+  readonly anyOf?: readonly Branch[];
+}
+
+/** A choice of the schema. */
+interface Branch {
+  readonly required?: readonly string[];
 }
 
 const ajv = new Ajv2020({
@@ -40,7 +46,7 @@ export function structureProblems(document: YamlDocument): Problem[] {
 
 function describe(error: ErrorObject, path: Path, document: YamlDocument): Problem[] {
   const { keyword, data, params } = error;
-  const { errorMessage, properties = {} } = error.parentSchema as Annotated;
+  const { errorMessage, properties = {}, anyOf = [] } = error.parentSchema as Annotated;
   const subject = path.length === 0 ? 'the file' : dotted(path);
   // An alias without a value has an error of its own.
   if (data === undefined) return [];
@@ -70,6 +76,13 @@ function describe(error: ErrorObject, path: Path, document: YamlDocument): Probl
           ? `${subject} has no value: it ${expected}`
           : `${subject} ${expected}, not ${shown(data)}${quoteHint(data, params.type)}`,
       );
+    }
+    case 'anyOf': {
+      if (!isObject(data)) break;
+      // An alias without a value, as for `required`.
+      const isNamed = ({ required = [] }: Branch) =>
+        required.some((name) => Object.hasOwn(data, name));
+      return anyOf.some(isNamed) ? [] : atValue(`${subject} ${errorMessage}`);
     }
     case 'minItems':
     case 'minProperties':

@@ -53,3 +53,16 @@ test('the last of several headers with one name is the one in effect', () => {
   assert.equal(lastHeader(headers, 'A'), undefined);
   assert.equal(hasHeader(headers, 'a'), true);
 });
+
+test('the identity of a schema is read as its GUID', () => {
+  const guid = '0123abcd-89ab-cdef-0123-456789abcdef';
+  const bytes = Buffer.from(`01${guid.replaceAll('-', '')}`, 'hex');
+  const others = [bytes.subarray(1), Buffer.concat([bytes, bytes]), Buffer.from([0, 0, 0, 0, 7])];
+  const sent = [
+    ['__value_schema_id', bytes],
+    ...others.map((value) => ['__value_schema_id', value] as const),
+    ['fb-id', bytes],
+  ] as const;
+  const found = recordHeaders(read(sent)).map(({ value }) => value);
+  assert.deepEqual(found, [Buffer.from(guid), ...others, bytes]);
+});

@@ -62,3 +62,24 @@ test('an event is a JSON object and nothing else', () => {
     undefined,
   );
 });
+
+test('the id of a schema before the value is no part of it', () => {
+  const framed = (...bytes: number[]) =>
+    Buffer.concat([Buffer.from(bytes), Buffer.from('{"n":1}')]);
+  const value = readableValue({ value: framed(0, 0x7f, 0xff, 0xff, 0xfe) });
+  assert.deepEqual(value, { bytes: Buffer.from('{"n":1}'), schemaId: 2 ** 31 - 2 });
+  assert.deepEqual(eventIn(value), { n: 1 });
+  const typedJson = readableValue({
+    value: framed(0, 0, 0, 0, 7),
+    headers: typed('application/json'),
+  });
+  assert.equal(typedJson.schemaId, 7);
+  const empty = readableValue({ value: Buffer.from([0, 0, 0, 0, 7]) });
+  assert.deepEqual(empty, { bytes: Buffer.alloc(0), schemaId: 7 });
+  for (const bytes of [framed(1, 0, 0, 0, 7), Buffer.from([0, 0, 0, 0]), Buffer.alloc(0)]) {
+    assert.deepEqual(readableValue({ value: bytes }), { bytes });
+  }
+  const packedZero = Buffer.from([0]);
+  const read = readableValue({ value: packedZero, headers: typed('application/msgpack') });
+  assert.equal(String(read.bytes), '0', 'MessagePack has no prefix');
+});

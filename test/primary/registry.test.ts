@@ -26,7 +26,10 @@ const facts: PrimaryFacts = {
   restarts: () => 0,
   slots: new SlotAssignment(),
   streams: new StreamMetrics(IMPLICIT, false),
+  schemas: { ages: [], failures: 0 },
 };
+
+const SCHEMA_AGE = 'forebay_schema_registry_age_seconds';
 
 interface Exposition {
   readonly types: Map<string, string>;
@@ -60,7 +63,7 @@ function promised(series: Series, streams: readonly string[] = ['default']): str
     return [`${name}{version="1.2.3",node="${process.version}",transport="uws"}`];
   }
   if (name === 'forebay_stream_info') return [`${name}{stream="default",topic="events",owner=""}`];
-  if (slotLabel(series) === 'key') return [];
+  if (slotLabel(series) === 'key' || name === SCHEMA_AGE) return [];
   const seconds = secondLabel?.values.map((value) => [`${secondLabel.name}="${value}"`]) ?? [[]];
   const values = label?.values.flatMap((value) =>
     seconds.map((rest) => [`${label.name}="${value}"`, ...rest]),
@@ -223,4 +226,11 @@ test('values of the primary itself', async () => {
     -9,
     'nothing was ever received',
   );
+});
+
+test('streams with a schema of a registry have its age', async () => {
+  const schemas = { ages: [{ stream: 'a', seconds: 1.5 }], failures: 2 };
+  const { samples } = await scrape(new MetricTotals(2, () => 0), { ...facts, schemas });
+  assert.equal(samples.get(`${SCHEMA_AGE}{stream="a"}`), 1.5);
+  assert.equal(samples.get('forebay_schema_registry_failures_total'), 2);
 });

@@ -275,7 +275,7 @@ const ERRORS: readonly [file: string, message: string, context?: Partial<StreamF
     STREAM('schema: { file: s.json, mode: ‸strict }'),
     'streams.a.schema.mode must be enforce, warn or off, not "strict"',
   ],
-  [STREAM('‸schema: { candidate: s.json }'), 'streams.a.schema requires file'],
+  [STREAM('schema: ‸{ candidate: s.json }'), 'streams.a.schema must have a file or a subject'],
   [
     STREAM('deadLetter: ‸rejects').replace(
       'streams:',
@@ -383,7 +383,9 @@ const ERRORS: readonly [file: string, message: string, context?: Partial<StreamF
     STREAM('create: { config: { retention.ms: ‸[1] } }'),
     'streams.a.create.config.retention.ms must be text or a number or true or false, not a list',
   ],
-  [STREAM('‸schema: {}'), 'streams.a.schema requires file'],
+  [STREAM('schema: ‸{}'), 'streams.a.schema must have a file or a subject'],
+  [STREAM('schema: ‸[]'), 'streams.a.schema must have a file or a subject, not a list'],
+  [STREAM('schema: { file: x, version: ‸1 }'), 'streams.a.schema.version requires subject'],
   [
     STREAM('key: ‸some'),
     'streams.a.key must be none, { field: name } or { fields: [name, name] }, not "some"',

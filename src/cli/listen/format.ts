@@ -34,8 +34,9 @@ export function plainLine(record: ListenedRecord, { headers, colors = UNCOLORED 
 }
 
 /**
- * One JSON object; key and value are the record's text, or null. For invalid UTF-8, and for
- * MessagePack that JSON cannot represent, the name is followed by `Base64`.
+ * One JSON object; key and value are the record's text, or null; `schemaId` is the id that precedes
+ * the value, if any. For invalid UTF-8, and for MessagePack that JSON cannot represent, the name is
+ * followed by `Base64`.
  */
 export function jsonLine(record: ListenedRecord, { headers }: Pick<Format, 'headers'>): string {
   const { partition, offset, timestamp, key, value } = record;
@@ -58,8 +59,11 @@ function base64Member(name: string, bytes: Buffer): string {
   return `"${name}Base64":"${bytes.toString('base64')}"`;
 }
 
-function valueMembers({ bytes, problem }: RecordValue): string[] {
-  if (bytes === null || problem === undefined) return [jsonMember('value', bytes)];
+function valueMembers({ bytes, problem, schemaId }: RecordValue): string[] {
+  if (bytes === null || problem === undefined) {
+    const value = jsonMember('value', bytes);
+    return schemaId === undefined ? [value] : [`"schemaId":${schemaId}`, value];
+  }
   return [base64Member('value', bytes), `"valueError":${JSON.stringify(problem)}`];
 }
 

@@ -100,5 +100,8 @@ const DIGITS = 12;
 
 function shownSchema(schema: unknown): string {
   if (!isObject(schema)) return 'none';
-  return `${schema.file} (${String(schema.sha256).slice(0, DIGITS)})`;
+  const { file, subject, version, id, framing, sha256 } = schema;
+  const digest = String(sha256).slice(0, DIGITS);
+  if (subject === undefined) return `${file} (${digest})`;
+  return `${subject} version ${version} (id ${id}, ${framing}, ${digest})`;
 }

@@ -11,6 +11,7 @@
  */
 import assert from 'node:assert/strict';
 import { crc32c } from '@node-rs/crc32';
+import { guidIn, VALUE_SCHEMA_HEADER } from '../../kafka/schema-identity.ts';
 
 export const BATCH_HEADER_BYTES = 61;
 /** Maximum overhead of a record over key, value and headers: five varints, attributes. */
@@ -225,12 +226,12 @@ class Cursor {
     }
   }
 
-  /** Reads a text with its length before it. */
-  text(): string {
-    const bytes = this.varint();
+  /** Reads bytes with their length before them. */
+  bytes(): Buffer {
+    const length = this.varint();
     const start = this.at;
-    this.at += bytes;
-    return this.buffer.toString('utf8', start, this.at);
+    this.at += length;
+    return this.buffer.subarray(start, this.at);
   }
 }
 
@@ -257,12 +258,17 @@ export function readRecords(buffer: Buffer, recordCount: number): RecordSlice[] 
   return records;
 }
 
-/** Returns the headers of a record in their order, as texts. */
+/** Returns the headers of a record in their order, as texts; of a schema's identity its GUID. */
 export function readHeaders(
   buffer: Buffer,
   { valueStart, valueBytes }: RecordSlice,
 ): [name: string, value: string][] {
   const cursor = new Cursor(buffer, valueStart + valueBytes);
   const count = cursor.varint();
-  return Array.from({ length: count }, () => [cursor.text(), cursor.text()]);
+  return Array.from({ length: count }, () => {
+    const name = cursor.bytes().toString('utf8');
+    const value = cursor.bytes();
+    const guid = name === VALUE_SCHEMA_HEADER ? guidIn(value) : undefined;
+    return [name, guid ?? value.toString('utf8')];
+  });
 }

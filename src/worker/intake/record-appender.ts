@@ -147,6 +147,10 @@ export class RecordAppender implements FrameFacts {
     format.formatValue(this, value, index < this.provenance.resent, sent !== undefined);
     if (problem !== undefined) format.addSchemaError(problem);
     accumulator.useFormat(format.headers, format.eventTime);
+    if (format.prefixed !== undefined) {
+      const value = format.prefixed.set(bytes, start, end);
+      return accumulator.append(topic, index, value.bytes, 0, value.length, key);
+    }
     if (sent === undefined) return accumulator.append(topic, index, bytes, start, end, key);
     return accumulator.append(topic, index, sent, this.#sentStart, this.#sentEnd, key);
   }
@@ -166,6 +170,11 @@ export class RecordAppender implements FrameFacts {
     const isResent = index < this.provenance.resent;
     format.formatLocated(this, bytes, fields, isResent, sent !== undefined);
     accumulator.useFormat(format.headers, format.eventTime);
+    const { keyStart, keyBytes } = fields;
+    if (format.prefixed !== undefined) {
+      const { bytes: value, length } = format.prefixed.set(bytes, start, end);
+      return accumulator.appendWithKey(topic, index, value, 0, length, bytes, keyStart, keyBytes);
+    }
     const isJson = sent === undefined;
     return accumulator.appendWithKey(
       topic,
@@ -174,8 +183,8 @@ export class RecordAppender implements FrameFacts {
       isJson ? start : this.#sentStart,
       isJson ? end : this.#sentEnd,
       bytes,
-      fields.keyStart,
-      fields.keyBytes,
+      keyStart,
+      keyBytes,
     );
   }
 }

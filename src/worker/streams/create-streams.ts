@@ -258,22 +258,24 @@ function formatOf(
   isMixed: boolean,
 ): RecordFormat | undefined {
   const { record, schema, name } = spec;
-  const warns = schema?.mode === 'warn';
+  const { registered, mode } = schema ?? {};
+  const warns = mode === 'warn';
+  const isFramed = registered !== undefined && registered.framing !== 'raw';
   const isPlain = record.headers.length === 0 && record.time === undefined;
-  if (isPlain && !isMixed && !warns) return undefined;
+  if (isPlain && !isMixed && !warns && !isFramed) return undefined;
   const facts: Facts = { stream: name, instance: headerText(instance) };
   const hasSchema = schema !== undefined && record.headers.includes('schema');
   const ofStream = hasSchema ? { ...facts, schema: schemaName(schema) } : facts;
-  return new RecordFormat(record, topic, ofStream, isMixed, warns);
+  return new RecordFormat(record, topic, ofStream, isMixed, warns, registered);
 }
 
-/** Returns the `$id` of a schema, or the name of its file, with the start of its SHA-256. */
-function schemaName({ file, text }: SchemaSource): string {
+/** Returns the `$id` of a schema, its subject or its file, with the start of its SHA-256. */
+function schemaName({ file, text, registered }: SchemaSource): string {
   const content = text ?? readFileSync(file, 'utf8');
   const schema = JSON.parse(content) as { $id?: unknown } | boolean;
   const id = typeof schema === 'object' ? schema.$id : undefined;
   const hash = createHash('sha256').update(content).digest('hex').slice(0, SCHEMA_HASH_DIGITS);
-  const name = typeof id === 'string' ? id : basename(file);
+  const name = typeof id === 'string' ? id : (registered?.subject ?? basename(file));
   const maxBytes = LIMITS.recordHeaders.valueBytes - 1 - SCHEMA_HASH_DIGITS;
   return `${headerText(name, maxBytes)}@${hash}`;
 }

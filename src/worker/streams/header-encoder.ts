@@ -2,12 +2,13 @@
  * Record headers, encoded without an object per event. The headers of a sender are encoded once and
  * copied; those of an event are written around them, in the order of HEADER_NAMES:
  *
- *   count | fb-received fb-id fb-resent | trace context | sender, stream | fb-time content-type
- *   fb-schema-error
+ *   count | fb-received fb-id fb-resent | trace context | sender, stream, schema of a registry |
+ *   fb-time content-type fb-schema-error
  */
 import assert from 'node:assert/strict';
 import { parseAddress, siteOf } from '../../common/ip-addresses.ts';
 import { LIMITS } from '../../config/limits.ts';
+import { guidHeaderOf, VALUE_SCHEMA_HEADER } from '../../kafka/schema-identity.ts';
 import type { HeaderName, RecordFormatSpec } from '../../streams/stream-file.ts';
 import { type EncodedHeaders, varintSize, writeVarint } from '../accumulator/records.ts';
 import { headerText } from './header-text.ts';
@@ -74,6 +75,8 @@ export class HeaderEncoder implements EncodedHeaders {
   readonly #hasReceived: boolean;
   readonly #hasId: boolean;
   readonly #hasResent: boolean;
+  /** Header with the identity of the schema; empty = none. */
+  readonly #ofSchema: Buffer;
   /** Bytes for the headers of an event. */
   readonly #reserved: number;
   #receivedTime = -1;
@@ -83,13 +86,19 @@ export class HeaderEncoder implements EncodedHeaders {
    * @param ofStream headers that are the same for all events
    * @param ip precision of `client-ip`
    * @param hasSchemaErrors reserves room for {@link addSchemaError}
+   * @param schemaGuid of the schema in its registry; undefined = records do not state it
    */
   constructor(
     names: readonly HeaderName[],
     ofStream: Facts,
     ip: RecordFormatSpec['ip'],
     hasSchemaErrors = false,
+    schemaGuid?: string,
   ) {
+    this.#ofSchema =
+      schemaGuid === undefined
+        ? Buffer.alloc(0)
+        : encodedHeader(VALUE_SCHEMA_HEADER, guidHeaderOf(schemaGuid));
     this.#hasFullAddress = ip === 'full';
     this.#ofStream = ofStream;
     this.#trace = TRACE.filter((name) => names.includes(name));
@@ -101,7 +110,7 @@ export class HeaderEncoder implements EncodedHeaders {
     const trace = TRACEPARENT.length + 1 + TRACEPARENT_BYTES;
     const fixed = RECEIVED.length + 1 + TIME_DIGITS + RESENT.length + ARRIVAL.length;
     const error = SCHEMA_ERROR.length + LENGTH_BYTES + LIMITS.recordHeaders.valueBytes;
-    const optional = hasSchemaErrors ? error : 0;
+    const optional = (hasSchemaErrors ? error : 0) + this.#ofSchema.length;
     this.#reserved = 1 + id + trace + fixed + CONTENT_TYPES.msgpack.length + optional;
   }
 
@@ -204,15 +213,18 @@ export class HeaderEncoder implements EncodedHeaders {
     const trace = encodeAll(this.#trace, all, room);
     const others = encodeAll(this.#others, all, room - trace.bytes.length);
     // In memory of its own: a part of the pool would keep all of that for the connection.
-    const bytes = Buffer.allocUnsafeSlow(trace.bytes.length + others.bytes.length);
+    const { length: schemaBytes } = this.#ofSchema;
+    const senderBytes = trace.bytes.length + others.bytes.length;
+    const bytes = Buffer.allocUnsafeSlow(senderBytes + schemaBytes);
     trace.bytes.copy(bytes);
     others.bytes.copy(bytes, trace.bytes.length);
+    this.#ofSchema.copy(bytes, senderBytes);
     const encoded = {
       by: this,
       bytes,
       traceBytes: trace.bytes.length,
       traceHeaders: trace.count,
-      headers: others.count,
+      headers: others.count + (schemaBytes > 0 ? 1 : 0),
     };
     provenance.keep(encoded);
     return encoded;
@@ -238,11 +250,11 @@ function encodeAll(names: readonly HeaderName[], facts: Facts, room: number) {
 }
 
 /** Returns a header as records contain it. */
-export function encodedHeader(name: string, value: string): Buffer {
-  const text = Buffer.from(value);
-  const length = Buffer.alloc(varintSize(text.length));
-  writeVarint(length, 0, text.length);
-  return Buffer.concat([encodedName(name), length, text]);
+export function encodedHeader(name: string, value: string | Buffer): Buffer {
+  const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+  const length = Buffer.alloc(varintSize(bytes.length));
+  writeVarint(length, 0, bytes.length);
+  return Buffer.concat([encodedName(name), length, bytes]);
 }
 
 /** Returns the name of a header as records contain it. */

@@ -1,12 +1,13 @@
 import type { JsonObject } from '../../common/json-object.ts';
 import { LIMITS } from '../../config/limits.ts';
-import type { RecordFormatSpec } from '../../streams/stream-file.ts';
+import type { RecordFormatSpec, SchemaSource } from '../../streams/stream-file.ts';
 import type { EncodedHeaders } from '../accumulator/records.ts';
 import type { Topic } from '../accumulator/topic.ts';
 import { EventField } from '../decoder/event-field.ts';
 import type { LocatedFields, RecordFields } from '../decoder/json/fast-profile.ts';
 import { EventTime } from './event-time.ts';
 import { type EventHeaders, HeaderEncoder, TRACEPARENT_BYTES } from './header-encoder.ts';
+import { PrefixedValue } from './prefixed-value.ts';
 import type { Facts, Provenance } from './provenance.ts';
 import { isTraceparent } from './trace-context.ts';
 
@@ -42,12 +43,15 @@ export class RecordFormat {
   readonly #time: EventTime | undefined;
   /** The topic mixes stored formats: each record states its own. */
   readonly statesContentType: boolean;
+  /** Values begin with the id of their schema; undefined = they do not. */
+  readonly prefixed: PrefixedValue | undefined;
 
   /**
    * @param topic of the records
    * @param ofStream headers that are the same for all events
    * @param statesContentType see {@link statesContentType}
    * @param hasSchemaErrors events may have {@link addSchemaError}
+   * @param schema of a registry, which validates the events; undefined = none
    */
   constructor(
     spec: RecordFormatSpec,
@@ -55,10 +59,14 @@ export class RecordFormat {
     ofStream: Facts,
     statesContentType: boolean,
     hasSchemaErrors = false,
+    schema?: SchemaSource['registered'],
   ) {
     const { headers, idField, traceField, time, ip, value } = spec;
     const fieldOf = (path: readonly string[] | undefined) => path && new EventField(path.join('.'));
-    this.#encoder = new HeaderEncoder(headers, ofStream, ip, hasSchemaErrors);
+    const { framing, guid } = schema ?? {};
+    const schemaGuid = framing === 'header' ? guid : undefined;
+    this.#encoder = new HeaderEncoder(headers, ofStream, ip, hasSchemaErrors, schemaGuid);
+    this.prefixed = framing === 'prefix' ? new PrefixedValue(schema!.id) : undefined;
     this.headers = this.#encoder;
     this.#id = headers.includes('event-id') ? fieldOf(idField) : undefined;
     this.#trace = headers.includes('traceparent') ? fieldOf(traceField) : undefined;

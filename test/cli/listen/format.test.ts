@@ -202,3 +202,12 @@ test('MessagePack that JSON cannot represent: its bytes, and the reason', () => 
   );
   assert.equal(others.value, undefined);
 });
+
+test('the id of the schema before a value is a member of its own in JSON', () => {
+  const value = { bytes: Buffer.from('{}'), schemaId: 7 };
+  assert.equal(
+    jsonLine({ ...record, key: null, value }, PLAIN),
+    '{"partition":3,"offset":9007199254740993,"timestamp":1700000000000,"key":null,"schemaId":7,"value":"{}"}\n',
+  );
+  assert.match(plainLine({ ...record, value }, PLAIN), /\t{}\n$/);
+});

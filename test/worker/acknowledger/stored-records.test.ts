@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import pino from 'pino';
 import { KIB, LIMITS, MIB } from '../../../src/config/limits.ts';
+import { guidHeaderOf } from '../../../src/kafka/schema-identity.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
 import { declaredSlots, streamCellsOf } from '../../../src/metrics/slots.ts';
 import { type Owner, RecordBatch } from '../../../src/worker/accumulator/batch.ts';
@@ -246,3 +247,20 @@ test('after the timeout or an internal error, late results show nothing and char
     );
   }
 });
+
+test('the identity of a schema is shown as its GUID', () => {
+  const { reply, responses } = replyTo();
+  const batch = newBatch(7);
+  const guid = '0123abcd-89ab-cdef-0123-456789abcdef';
+  const bytes = Buffer.concat([Buffer.of(2), encodedName('__value_schema_id'), Buffer.of(34)]);
+  const all = Buffer.concat([bytes, guidHeaderOf(guid)]);
+  accept(batch, reply, 0, { headers: { bytes: all, length: all.length } });
+  reply.endBody();
+  acknowledger.stored(batch);
+  const [{ body } = { body: undefined }] = responses;
+  assert.deepEqual(body?.records?.[0]?.headers, { __value_schema_id: guid });
+});
+
+function encodedName(name: string): Buffer {
+  return Buffer.concat([Buffer.of(2 * name.length), Buffer.from(name)]);
+}

@@ -6,8 +6,10 @@ import fc from 'fast-check';
 import { KIB } from '../../../src/config/limits.ts';
 import {
   type EventTimeFormat,
+  type Framing,
   HEADER_NAMES,
   type RecordFormatSpec,
+  type StreamSchema,
   TIME_UNITS,
 } from '../../../src/streams/stream-file.ts';
 import { sliceNdjson, sliceTextBody } from '../../../src/worker/decoder/json/slices.ts';
@@ -405,4 +407,72 @@ test('repeats are the first declared events of a connection, whatever frames the
       assert.equal(provenance.resent, Math.max(0, left));
     }),
   );
+});
+
+/** A schema of a registry with the framing. */
+function registered(framing: Framing, id: number): StreamSchema {
+  const guid = '01020304-0506-0708-090a-0b0c0d0e0f10';
+  const version = { subject: 'events-value', requested: 'latest', version: 3, id, guid } as const;
+  const text = '{"required":["id"]}';
+  const source = { file: 'events-value version 3', text };
+  return { ...source, mode: 'enforce', candidate: undefined, registered: { ...version, framing } };
+}
+
+const GUID_HEADER = '\x01\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10';
+
+test('records state their schema as Confluent’s serializers do, however events arrive', () => {
+  const texts = ['{"id":"a","user":"k"}', '{"id":"é"}', `{"id":"${'x'.repeat(20_000)}"}`];
+  const events = texts.map((text) => JSON.parse(text) as unknown);
+  const bad = '{"user":"none"}';
+  const headers = ['event-id', 'transport'] as const;
+  for (const record of [PLAIN, { ...PLAIN, headers }]) {
+    for (const framing of ['raw', 'prefix', 'header'] as const) {
+      const schema = registered(framing, 0x01_02_03_f4);
+      const streams = setUp({ events: { record, key: [['user']], schema } });
+      const prefix = framing === 'prefix' ? '\0\x01\x02\x03\xf4' : '';
+      const last = framing === 'header' ? [['__value_schema_id', GUID_HEADER]] : [];
+      const expected = texts.map((text, index) => {
+        const id = (events[index] as { id: string }).id;
+        const own = id.length > 256 ? [] : [['fb-id', id]];
+        const all = record === PLAIN ? [] : [...own, ['fb-transport', 'http']];
+        return {
+          key: index === 0 ? 'k' : undefined,
+          value: prefix + Buffer.from(text).toString('latin1'),
+          headers: [...all, ...last],
+        };
+      });
+      const check = (how: string) => {
+        const { records, codes } = streams.take();
+        const found = records.map(({ timestamp, ...record }) => record);
+        assert.deepEqual(found, expected, `${framing}, ${how}`);
+        assert.deepEqual(codes, ['3 schema'], `${framing}, ${how}`);
+      };
+      const array = Buffer.from(`[ ${[...texts, bad].join(' , ')}]`);
+      const lines = Buffer.from([...texts, bad].join('\n'));
+      const packed = Buffer.from(encode([...events, JSON.parse(bad)]));
+      const bounds = { ...BOUNDS, maxEventBytes: 64 * KIB };
+      for (const [how, bytes, decoder] of [
+        ['array', array, decodeTextBody],
+        ['lines', lines, decodeNdjson],
+        ['MessagePack', packed, decodeMsgpack],
+      ] as const) {
+        decodeAtOnce(streams, streams.route, bytes, (all, _, sink) => decoder(all, bounds, sink));
+        check(how);
+      }
+      decodeInSlices(streams, packed, sliceMsgpack);
+      check('sliced');
+    }
+  }
+});
+
+test('a prefix also precedes events that the fast path accepts, with their keys', () => {
+  const streams = setUp({ events: { schema: registered('prefix', 7), key: [['user']] } });
+  streams.begin(streams.route, new Provenance(FACTS));
+  const bytes = Buffer.from('[{"user":"k","id":"a"}]');
+  const key = { profile: 0, keyStart: bytes.indexOf('k'), keyBytes: 1 };
+  const none = { idStart: 0, idBytes: -1, timeStart: 0, timeBytes: -1, traceStart: 0 };
+  const fields = { ...key, ...none, traceBytes: -1 };
+  streams.intake.validEvent(0, bytes, 1, bytes.length - 1, fields);
+  const [record] = streams.take().records;
+  assert.deepEqual([record?.key, record?.value], ['k', '\0\0\0\0\x07{"user":"k","id":"a"}']);
 });
