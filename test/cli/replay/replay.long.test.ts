@@ -3,12 +3,14 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { encode } from '@msgpack/msgpack';
 import { startCluster } from '../../../deploy/kafka/cluster.ts';
 import { REPLAY_LIMITS } from '../../../src/cli/replay/limits.ts';
 import { loadState } from '../../../src/cli/replay/state-file.ts';
 import { StateLock } from '../../../src/cli/replay/state-lock.ts';
 import { hasHeader, lastHeader } from '../../../src/kafka/record-headers.ts';
 import { Child } from '../../../testing/child.ts';
+import { startGateway } from '../../../testing/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
 import { SeededRandom } from '../../../testing/random.ts';
 import {
@@ -47,7 +49,8 @@ class Stand {
     this.brokers = brokers;
   }
 
-  async open(): Promise<this> {
+  /** @param more properties of the stream `clicks`, a line each */
+  async open(more = 'headers: [received, event-id, resent, identity, transport]'): Promise<this> {
     const { brokers } = this;
     await createTopic({ brokers, topic: this.clicks }, { numPartitions: 4 });
     await createTopic({ brokers, topic: this.rejected }, { numPartitions: 3 });
@@ -61,8 +64,8 @@ streams:
     topic: ${this.clicks}
     schema: { file: click.json }
     key: { field: clientId }
-    headers: [received, event-id, resent, identity, transport]
-  orders: { topic: ${this.clicks}-orders }
+    ${more}
+  orders: { topic: ${this.clicks} }
   rejected: { topic: ${this.rejected}, internal: true }
 `,
     );
@@ -283,6 +286,75 @@ test('records are as the gateway would have stored them; what cannot be replayed
     ],
   );
 });
+
+test('a replayed event equals the one that the gateway stores after the change of the schema', async () => {
+  const facts =
+    'traceparent, request-id, stream, schema, transport, instance, client-ip, user-agent';
+  const stand = await new Stand((await sharedKafka()).brokers).open(
+    `headers: [received, event-id, resent, ${facts}]\n    time: { field: at }\n    value: as-sent`,
+  );
+  const { brokers } = stand;
+  const env = { FOREBAY_STREAMS_FILE: stand.streams, FOREBAY_INSTANCE: 'one' };
+  const gateway = await startGateway({ brokers, topic: stand.clicks, env });
+  try {
+    const at = Date.now() - 1_000;
+    const eventOf = (clientId: string) => ({ id: 'e1', clientId, at, a: 'x' });
+    const post = async (contentType: string, bytes: Uint8Array) => {
+      const body = new Uint8Array(bytes);
+      const headers = {
+        'Content-Type': contentType,
+        'User-Agent': 'test',
+        traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      };
+      return (await fetch(`${gateway.httpUrl}/events/clicks`, { method: 'POST', headers, body }))
+        .status;
+    };
+    const all = async () => [
+      await post('application/json', Buffer.from(JSON.stringify(eventOf('json')))),
+      await post('application/msgpack', encode(eventOf('msgpack'))),
+    ];
+    assert.deepEqual(await all(), [400, 400]);
+    await until(async () => (await readTopic({ brokers, topic: stand.rejected })).length === 2, {
+      everyMs: 100,
+      what: 'dead letters',
+    });
+    assert.equal((await stand.run(['--dry-run'])).code, 3);
+    stand.setSchema(RELAXED);
+    await until(async () => (await all()).every((status) => status === 200), {
+      everyMs: 200,
+      what: 'a reload of the schema',
+    });
+    assert.equal((await stand.run()).code, 0);
+    const records = await readTopic({ brokers, topic: stand.clicks });
+    const isReplayed = ({ headers = [] }: TopicRecord) => hasHeader(headers, 'fb-replayed');
+    for (const client of ['json', 'msgpack']) {
+      const mine = records.filter(({ key }) => String(key) === client);
+      const replayed = mine.filter(isReplayed);
+      const expected = mine.find((record) => !isReplayed(record));
+      // More were rejected until the reload.
+      assert.ok(replayed.length > 0 && expected !== undefined);
+      for (const record of replayed) {
+        assert.deepEqual(contentOf(record), contentOf(expected));
+        assert.equal(record.headers?.at(-1)?.name, 'fb-replayed');
+      }
+    }
+  } finally {
+    await gateway.stop();
+  }
+});
+
+/** A record without what differs by request and replay. */
+function contentOf({ partition, timestamp, value, headers = [] }: TopicRecord) {
+  const differing = ['fb-received', 'fb-request', 'fb-replayed'];
+  const kept = headers.filter(({ name }) => !differing.includes(name));
+  return {
+    partition,
+    timestamp,
+    value: value?.toString('hex'),
+    headers: kept.map(({ name, value: text }) => `${name}=${text}`),
+    names: headers.map(({ name }) => name).filter((name) => name !== 'fb-replayed'),
+  };
+}
 
 test('wrong streams, a lock and a recreated topic end it before it produces anything', async () => {
   const stand = await new Stand((await sharedKafka()).brokers).open();
