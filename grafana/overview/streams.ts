@@ -144,7 +144,9 @@ export const streams: Row = {
       title: 'Failed requests to the schema registry',
       description: 'Requests that it did not answer as its API describes.',
       unit: 'cps',
-      queries: [{ expr: sumOfRates('forebay_schema_registry_failures_total'), legend: 'failed' }],
+      queries: [
+        { expr: sumOfRates('forebay_schema_registry_failed_requests_total'), legend: 'failed' },
+      ],
     }),
     table(
       {

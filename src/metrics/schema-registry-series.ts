@@ -13,7 +13,7 @@ export const SCHEMA_REGISTRY_SERIES = [
     openLabels: ['stream'],
   },
   {
-    name: 'forebay_schema_registry_failures_total',
+    name: 'forebay_schema_registry_failed_requests_total',
     type: 'counter',
     unit: 'requests',
     help: 'Requests for a schema that the schema registry did not answer as its API describes.',

@@ -141,7 +141,7 @@ function primaryValues(name: SeriesName, totals: MetricTotals, facts: PrimaryFac
         labels: { stream },
         value: seconds,
       }));
-    case 'forebay_schema_registry_failures_total':
+    case 'forebay_schema_registry_failed_requests_total':
       return [{ labels: {}, value: facts.schemas.failures }];
     case 'forebay_workers':
       return WORKER_STATES.map((state) => ({ labels: { state }, value: facts.workers(state) }));

@@ -232,5 +232,5 @@ test('streams with a schema of a registry have its age', async () => {
   const schemas = { ages: [{ stream: 'a', seconds: 1.5 }], failures: 2 };
   const { samples } = await scrape(new MetricTotals(2, () => 0), { ...facts, schemas });
   assert.equal(samples.get(`${SCHEMA_AGE}{stream="a"}`), 1.5);
-  assert.equal(samples.get('forebay_schema_registry_failures_total'), 2);
+  assert.equal(samples.get('forebay_schema_registry_failed_requests_total'), 2);
 });

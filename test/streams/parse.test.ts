@@ -332,7 +332,7 @@ const ERRORS: readonly [file: string, message: string, context?: Partial<StreamF
   [STREAM('value: ‸avro'), 'streams.a.value must be json or as-sent, not "avro"'],
   [
     STREAM('schema: { file: x, ‸draft: 7 }'),
-    'streams.a.schema.draft: unknown property; known: file, mode, candidate',
+    'streams.a.schema.draft: unknown property; known: file, subject, version, framing, mode, candidate',
   ],
   [
     'version: 1\ndefaults: { ‸access: open }\nstreams: { a: { topic: t } }',
