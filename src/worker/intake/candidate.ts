@@ -13,10 +13,10 @@ const EVALUATED = cell('forebay_schema_candidate_evaluated_total');
 const FAILURES = cell('forebay_schema_candidate_failures_total');
 
 /**
- * Maximum share of a worker's time, for all candidates together. With what is not measured, mostly
- * the collection of their garbage, they take up to 5%.
+ * Maximum share of a worker's time that evaluations may take, for all candidates together. Their
+ * garbage and their use of CPU caches cost about as much again or more: together up to about 5%.
  */
-const SHARE = 0.04;
+const SHARE = 0.02;
 
 /** Counters and log of results. */
 export interface CandidateReporting {

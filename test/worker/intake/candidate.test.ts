@@ -86,6 +86,6 @@ test('the candidates of a worker share their time', () => {
       slow.candidate.offer({}, true);
     }
     const share = spentMs / (20_000 + spentMs);
-    assert(share > 0.032 / count && share < 0.044 / count, `${share} of the time`);
+    assert(share > 0.016 / count && share < 0.022 / count, `${share} of the time`);
   }
 });
