@@ -1,4 +1,4 @@
-/** Maximum time that work may take at once, after a while without any. */
+/** Maximum time that work may take at once, at the start and after a while without any. */
 export const BURST_MS = 5;
 /** Maximum pieces left out in a row, on average, before the clock is read again. */
 const GAP_MAX = 63;
@@ -9,7 +9,7 @@ export class DutyCycle {
   share: number;
   readonly #now: () => number;
   /** Time that the work may take now; negative = the last piece took more. */
-  #availableMs = 0;
+  #availableMs = BURST_MS;
   #seenAtMs: number;
   /** Pieces left out in a row, on average; it adapts to their number and their cost. */
   #gap = 0;
