@@ -30,3 +30,24 @@ export const SCHEMA_LIMITS = {
    * numbers that fills the largest frame takes two fifths. */
   steps: 1_000_000,
 } as const;
+
+/** Limits of `POST /events?explain=1`. What exceeds them is left out, and the response says so. */
+export const EXPLAIN_LIMITS = {
+  /** Events of a body, their bytes, and violations of each. */
+  events: 20,
+  eventBytes: 256 * KIB,
+  violations: 20,
+  /** Characters of all messages and locations in a response. */
+  chars: 64 * KIB,
+  /** CPU time of a worker's thread that explains: per second, and at once after a pause. */
+  msPerSecond: 100,
+  burstMs: 1_000,
+  /** Time of a body until it is answered without the rest; bodies that wait for the thread. */
+  timeoutMs: 2_000,
+  waitingBodies: 8,
+  /** Memory of the thread, and the time after which it ends if nothing is to be explained. */
+  memoryMib: 96,
+  idleMs: 60_000,
+  /** Schemas that the thread keeps compiled; it is replaced when a reload exceeds them. */
+  schemas: 256,
+} as const;

@@ -24,6 +24,7 @@ import { ConnectionAdmission } from './admission/connections.ts';
 import type { Rate } from './admission/token-bucket.ts';
 import { DeadLetters } from './dead-letters/dead-letters.ts';
 import { Deliveries } from './dead-letters/deliveries.ts';
+import { Explanations } from './explain/explanation.ts';
 import type { Faults } from './faults.ts';
 import { HttpHandler } from './ingress/http/http-handler.ts';
 import type { PageSettings } from './ingress/http/page-response.ts';
@@ -226,6 +227,7 @@ export function wireIngress(
   });
   const http = new HttpHandler({
     ...shared,
+    explanations: new Explanations(budget, streams),
     memory,
     maxEventBytes: maxFrameBytes,
     timeoutMs: settings.httpTimeoutMs,

@@ -40,6 +40,19 @@ export interface RecordReader {
   ): void;
 }
 
+/** The stream of an event as its explanation needs it. */
+export interface ExplainedStream {
+  readonly name: string;
+  /** Undefined text of the schema = the built-in one. */
+  readonly spec: { readonly schema: { readonly text: string | undefined } | undefined };
+}
+
+/** Receives the events of an owner that do not match their schema. */
+export interface ViolationReader {
+  /** Adds an event: JSON, `bytes[start, end)`. */
+  add(event: number, stream: ExplainedStream, bytes: Buffer, start: number, end: number): void;
+}
+
 /** Sender of events; receives their results: an ack stream, an HTTP reply, or a plain client. */
 export interface Owner {
   /** A plain client receives no results: its rejected events are dropped. */
@@ -50,6 +63,8 @@ export interface Owner {
   readonly requestId?: string | undefined;
   /** Reads the records of its events; undefined = it needs only their results. */
   readonly recordReader?: RecordReader | undefined;
+  /** Undefined = violations are not explained further. */
+  readonly explanation?: ViolationReader | undefined;
   /**
    * Event `event` of `frame` was accepted; its result follows.
    * @param cells offset of its stream's cells in the metrics

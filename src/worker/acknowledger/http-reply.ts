@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { EVENT_CODES, type EventCode } from '../../common/errors.ts';
 import type { Owner, OwnerIdentity } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import type { Explanation, ExplanationContent } from '../explain/explanation.ts';
 import { type RejectionEntry, Rejections } from './rejections.ts';
 import { type StoredRecord, StoredRecords } from './stored-records.ts';
 
@@ -13,8 +14,9 @@ export interface EventsResponse {
   readonly body: {
     readonly accepted: number;
     readonly errors: readonly RejectionEntry[];
-    /** Present if the request asks for it. */
+    /** Present if the request asks for it, as the next one. */
     readonly records?: readonly StoredRecord[];
+    readonly explain?: ExplanationContent;
   };
 }
 
@@ -24,6 +26,7 @@ export class HttpReply implements Owner {
   readonly transport = 'http';
   readonly identity: OwnerIdentity;
   readonly requestId: string | undefined;
+  readonly explanation: Explanation | undefined;
   readonly #respond: (content: EventsResponse) => void;
   readonly #budget: Budget;
   #rejections: Rejections | undefined;
@@ -45,6 +48,7 @@ export class HttpReply implements Owner {
    * @param budget charged for rejections and shown records until the response
    * @param requestId see Owner
    * @param showsRecords whether the response shows the first stored records
+   * @param explanation of violations, which the response shows
    */
   constructor(
     identity: OwnerIdentity,
@@ -52,8 +56,10 @@ export class HttpReply implements Owner {
     respond: (content: EventsResponse) => void,
     requestId?: string,
     showsRecords = false,
+    explanation?: Explanation,
   ) {
     this.#records = showsRecords ? new StoredRecords(budget) : undefined;
+    this.explanation = explanation;
     this.requestId = requestId;
     this.identity = identity;
     this.#budget = budget;
@@ -76,6 +82,7 @@ export class HttpReply implements Owner {
   /** Ends decoding of the body: its events are all accepted or rejected. */
   endBody(): void {
     this.#decoded = true;
+    this.explanation?.run(() => this.#respondIfDone());
     this.#respondIfDone();
   }
 
@@ -129,8 +136,7 @@ export class HttpReply implements Owner {
   /** Handles an internal error: no response is sent, whatever the results of its events. */
   fail(): void {
     this.#failed = true;
-    this.#rejections?.release();
-    this.#records?.release();
+    this.#release();
   }
 
   #reject(
@@ -145,16 +151,23 @@ export class HttpReply implements Owner {
   }
 
   #respondIfDone(): void {
-    if (this.#decoded && this.#open.size === 0) this.#finish();
+    const isSettled = this.#decoded && this.#open.size === 0;
+    if (isSettled && !this.#failed && !this.explanation?.running) this.#finish();
   }
 
   #finish(): void {
     this.#answered = true;
     const errors = this.#rejections?.entries() ?? [];
-    const content = responseFor(this.#stored, errors, this.#records?.all);
+    const { all: records } = this.#records ?? {};
+    const content = responseFor(this.#stored, errors, records, this.explanation?.content);
+    this.#release();
+    this.#respond(content);
+  }
+
+  #release(): void {
     this.#rejections?.release();
     this.#records?.release();
-    this.#respond(content);
+    this.explanation?.release();
   }
 }
 
@@ -163,8 +176,14 @@ export function responseFor(
   accepted: number,
   errors: readonly RejectionEntry[],
   records?: readonly StoredRecord[],
+  explain?: ExplanationContent,
 ): EventsResponse {
-  const body = records === undefined ? { accepted, errors } : { accepted, errors, records };
+  const body = {
+    accepted,
+    errors,
+    ...(records !== undefined && { records }),
+    ...(explain !== undefined && { explain }),
+  };
   if (errors.length === 0) return { status: 200, body };
   const retryable = errors.filter(({ code }) => EVENT_CODES[code].retry);
   if (retryable.length === 0) return { status: accepted > 0 ? 207 : 400, body };

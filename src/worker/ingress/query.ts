@@ -12,3 +12,23 @@ export function queryFlag(request: HttpRequest, name: string): boolean | undefin
   if (more.length > 0 || (value !== '0' && value !== '1')) return undefined;
   return value === '1';
 }
+
+/** Parts of a response that a request asks for. */
+export interface ShownParts {
+  /** The first stored records. */
+  readonly records: boolean;
+  /** All violations of the schema. */
+  readonly explanation: boolean;
+}
+
+const NOTHING: ShownParts = { records: false, explanation: false };
+
+/** Returns the parts that the query asks for, or a message about a malformed one. */
+export function shownParts(request: HttpRequest): ShownParts | string {
+  if (request.getQuery() === '') return NOTHING;
+  const records = queryFlag(request, 'records');
+  if (records === undefined) return 'records must be 0 or 1';
+  const explanation = queryFlag(request, 'explain');
+  if (explanation === undefined) return 'explain must be 0 or 1';
+  return { records, explanation };
+}

@@ -45,9 +45,14 @@ export function warningsOf({ schema, draft, compiler }: CompiledSchema): SchemaW
 
 /**
  * Compiles a schema.
+ * @param prepare changes the compiler, which then reports all errors of an event; undefined = it
+ * stops at the first one
  * @throws Error whose message continues "the file …"
  */
-export function compileSchema(text: string): CompiledSchema {
+export function compileSchema(
+  text: string,
+  prepare?: (compiler: Compiler) => void,
+): CompiledSchema {
   const read = parseSchema(text);
   const draft = draftOf(read.$schema);
   if (draft === undefined) {
@@ -57,7 +62,9 @@ export function compileSchema(text: string): CompiledSchema {
   }
   const schema = { ...read, $schema: draft.id };
   const optimize = text.length < SCHEMA_LIMITS.optimizedChars;
-  const { compiler, work } = draft.create({ code: { optimize } });
+  const allErrors = prepare !== undefined;
+  const { compiler, work } = draft.create({ code: { optimize }, allErrors });
+  prepare?.(compiler);
   const schemas = checkShape(schema, compiler);
   const validate = compileWith(compiler, schema, draft);
   // An asynchronous validator returns a promise, which is truthy: every event would be valid.

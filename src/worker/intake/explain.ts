@@ -16,7 +16,7 @@ const EDITS_MAX = 2;
 const REFS_MAX = 8;
 
 /** An error, with a node for each error of inner schemas that led to it. */
-interface Node {
+export interface Node {
   readonly error: ErrorObject;
   readonly inner: readonly Node[];
 }
@@ -78,7 +78,8 @@ function innerCount({ keyword, schema, params, instancePath }: ErrorObject, node
   }
 }
 
-function describe(node: Node, root: JsonObject): string {
+/** Describes an error, with its location in the event. */
+export function describe(node: Node, root: JsonObject): string {
   const { keyword, instancePath, message = keyword, params } = node.error;
   const at = (text: string) => (instancePath === '' ? text : `${instancePath} ${text}`);
   switch (keyword) {
@@ -132,6 +133,17 @@ function describeChoice({ error, inner }: Node, root: JsonObject): string {
   });
   const chosen = texts.filter((_, index) => isObject(data) && isChosen(choices[index]!, data));
   return `${at}${message} (${listed(chosen.length > 0 ? chosen : texts, '; ', 'branches')})`;
+}
+
+/** Returns the indexes of the branches whose constants the event has, as far as it has them. */
+export function chosenBranches(
+  branches: readonly unknown[],
+  data: unknown,
+  root: JsonObject,
+): number[] {
+  if (!isObject(data)) return [];
+  const choices = branches.map((branch) => constants(resolved(branch, root)));
+  return choices.flatMap((choice, index) => (isChosen(choice, data) ? [index] : []));
 }
 
 /** Returns the content of a branch, following its references. */

@@ -204,6 +204,7 @@ export class Intake implements EventSink {
       return this.#rejectStreamless(index, stream, length, value);
     }
     const problem = stream.validate(value);
+    if (problem !== undefined) this.#owner.explanation?.add(index, stream, bytes, start, end);
     if (problem !== undefined && stream.violations === undefined) {
       if (stream.deadLetter !== undefined) {
         const key = stream.key.keyOf(value, bytes, start);
@@ -288,9 +289,8 @@ export class Intake implements EventSink {
   }
 
   /**
-   * Rejects a valid event that its stream does not accept now: its frame arrived too late, or when
-   * the buffer had no room, or the event exceeds a limit of the stream.
-   * @returns whether it was rejected
+   * Rejects a valid event that its stream does not accept now: its frame arrived too late or found
+   * no room, or the event exceeds a limit of the stream. @returns whether it was rejected
    */
   #isUnavailable(
     stream: Stream,

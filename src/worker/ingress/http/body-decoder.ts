@@ -8,6 +8,7 @@ import type { Acknowledger } from '../../acknowledger/acknowledger.ts';
 import { type EventsResponse, HttpReply } from '../../acknowledger/http-reply.ts';
 import { type Buckets, charge, isInDebt } from '../../admission/token-bucket.ts';
 import type { DecodeBounds } from '../../decoder/event-sink.ts';
+import type { Explanations } from '../../explain/explanation.ts';
 import type { FrameProgress } from '../../intake/frame-progress.ts';
 import type { Intake } from '../../intake/intake.ts';
 import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
@@ -15,6 +16,7 @@ import type { TurnBudget } from '../../overload/turn-budget.ts';
 import type { Provenance } from '../../streams/provenance.ts';
 import type { Route } from '../../streams/route.ts';
 import { rethrowAssertion } from '../fault-containment.ts';
+import type { ShownParts } from '../query.ts';
 import { Fifo, type Slicer } from '../slicer.ts';
 import { BodySlots } from './body-slots.ts';
 import type { MediaType } from './content-types.ts';
@@ -42,6 +44,7 @@ export interface BodyDecoderOptions {
   /** Charged for bodies that are not fully decoded. */
   readonly inputMemory: InputMemory;
   readonly acknowledger: Acknowledger;
+  readonly explanations: Explanations;
   readonly budget: Budget;
   readonly counters: Counters;
   readonly log: Logger;
@@ -60,8 +63,8 @@ export interface ReceivedBody {
   readonly identity: OwnerIdentity;
   /** Shares the body slots: the sender's key, or else its address. */
   readonly sender: string;
-  /** The response shows the first stored records. */
-  readonly showsRecords: boolean;
+  /** Parts of the response in addition to results. */
+  readonly shows: ShownParts;
 }
 
 /** A received body and its response. */
@@ -296,7 +299,9 @@ export class BodyDecoder {
     const { intake, budget, counters } = this.#options;
     const respond = (content: EventsResponse) => response.respond(content);
     const requestId = provenance.facts['request-id'];
-    const reply = new HttpReply(identity, budget, respond, requestId, body.showsRecords);
+    const { records, explanation } = body.shows;
+    const explained = explanation ? this.#options.explanations.begin() : undefined;
+    const reply = new HttpReply(identity, budget, respond, requestId, records, explained);
     intake.begin(reply, FRAME, route, false, buckets, completeAtMs, provenance);
     counters.add(RECEIVED_BYTES, receivedBytes);
     if (identity.keyCells >= 0) counters.add(KEY_BYTES + identity.keyCells, receivedBytes);
@@ -335,7 +340,7 @@ function pendingBody(
     buckets,
     identity,
     sender,
-    showsRecords: received.showsRecords,
+    shows: received.shows,
     receivedBytes,
     response,
     completeAtMs,

@@ -21,7 +21,7 @@ import { FactReader, provenanceOf } from '../client-facts.ts';
 import { resentBody } from '../declared-repeats.ts';
 import { closeAfterError } from '../fault-containment.ts';
 import { EVENTS_PATH, isUnder, WEB_SOCKET_PATH } from '../paths.ts';
-import { queryFlag } from '../query.ts';
+import { shownParts } from '../query.ts';
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts';
 import { BodyDecoder, type BodyDecoderOptions, NO_BYTES } from './body-decoder.ts';
 import { PausedBodies, readBody } from './body-reader.ts';
@@ -205,9 +205,9 @@ export class HttpHandler {
       const content = errorResponse(400, 'bad_request', message);
       return this.#respond(response, request, content, headers);
     }
-    const showsRecords = queryFlag(request, 'records');
-    if (showsRecords === undefined) {
-      const content = errorResponse(400, 'bad_request', 'records must be 0 or 1');
+    const shows = shownParts(request);
+    if (typeof shows === 'string') {
+      const content = errorResponse(400, 'bad_request', shows);
       return this.#respond(response, request, content, headers);
     }
     const auth = authorizeRequest(this.#options.authenticator, this.#options.streams, request);
@@ -264,7 +264,7 @@ export class HttpHandler {
       const buckets = mergeBuckets(admission.bucketsOf(addressKey), identity.buckets);
       const sender = identity.name === '' ? addressKey : `key ${identity.name}`;
       const provenance = provenanceOf({ facts, resent }, identity);
-      return { bytes, media, encoding, route, provenance, buckets, identity, sender, showsRecords };
+      return { bytes, media, encoding, route, provenance, buckets, identity, sender, shows };
     };
     readBody(deferred ?? response, this.#paused, this.#timeouts, this.#options.inputMemory, {
       isPressed: () => (authorized?.route.buffer ?? this.#options.budget).underPressure,
