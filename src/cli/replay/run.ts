@@ -147,25 +147,20 @@ export class ReplayRun {
       say(`${letters} that an earlier run may have stored: removed from ${source.topic} since`);
     }
     if (state !== undefined) await this.#startReplayer(state, range.first.size);
-    const failed = new AbortController();
-    let failure: unknown;
+    // After an interruption, a reader may pass on records before its predecessor's are replayed.
+    let taken: Promise<void> = Promise.resolve();
     this.#reader = new RangeReader({
       kafka,
       range,
-      onRecords: async (partition, records, heartbeat) => {
-        if (failed.signal.aborted || signal.aborted) return;
-        try {
-          await this.#take(partition, records, heartbeat);
-        } catch (error) {
-          failure = error;
-          failed.abort();
-        }
+      onRecords: (partition, records, heartbeat) => {
+        taken = taken.then(() => this.#take(partition, records, heartbeat));
+        return taken;
       },
       say,
-      signal: AbortSignal.any([signal, failed.signal]),
+      signal,
     });
     await this.#reader.read();
-    if (failure !== undefined) throw failure;
+    await taken;
     for (const [partition, end] of range.end) this.#skipTo(partition, end);
     await this.#replayer?.drain();
   }
@@ -202,6 +197,7 @@ export class ReplayRun {
     records: readonly KafkaMessage[],
     heartbeat: Heartbeat,
   ): Promise<void> {
+    if (this.#options.signal.aborted) return;
     const passing: DeadLetter[] = [];
     for (const record of records) {
       this.#skipTo(partition, BigInt(record.offset));
