@@ -123,7 +123,7 @@ export class ReplayReport {
     else {
       const marked = this.marked === 0 ? '' : `, ${this.marked} of them with fb-resent`;
       add(this.replayed, `replayed${marked}`);
-      add(this.passing - this.replayed, 'not confirmed by Kafka');
+      add(this.passing - this.replayed, 'not replayed yet');
     }
     add(this.alreadyReplayed, 'replayed before');
     add(failing, 'still rejected');

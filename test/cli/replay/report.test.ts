@@ -25,7 +25,7 @@ test('the report counts every dead letter once, by reason', () => {
   assert.deepEqual(report.lines({ ...FACTS, isComplete: false }), [
     '10 dead letters read from rejected, 8 of clicks selected',
     '         2  replayed, 1 of them with fb-resent',
-    '         1  not confirmed by Kafka',
+    '         1  not replayed yet',
     '         1  replayed before',
     '         3  still rejected',
     '         2    schema: /a must be integer',
