@@ -47,7 +47,7 @@ export const FORGETFUL: readonly Mutant[] = [
   },
   {
     defect: 'acknowledger: the last frame of a batch is never settled',
-    file: 'acknowledger/acknowledger.ts',
+    file: 'accumulator/batch.ts',
     changes: [['eachRun', 'index <= records;', 'index < records;']],
   },
   {
