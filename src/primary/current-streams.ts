@@ -63,7 +63,7 @@ export class CurrentStreams {
   constructor(options: CurrentStreamsOptions) {
     this.#options = options;
     this.#file = options.file;
-    if (options.file !== undefined) this.#roles.check(options.file);
+    if (options.file !== undefined) this.#roles.add(options.file);
     this.metrics = options.metrics;
     this.registered = new RegistrySchemas(options.registry, options.log, this);
   }
@@ -199,6 +199,7 @@ export class CurrentStreams {
     this.#roles.check(loaded.file);
     const { log, broadcast, topicsAdded, slots } = this.#options;
     slots.assignStreams(loaded.file.streams.map(({ name }) => name));
+    this.#roles.add(loaded.file);
     this.#failure = undefined;
     this.#file = loaded.file;
     this.#version++;

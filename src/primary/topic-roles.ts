@@ -20,6 +20,10 @@ export class TopicRoles {
       const message = `streams.${name}.topic: ${topic} ${before} since the start of this gateway`;
       throw new StartError(`${message}; restart it for the change`, EXIT.configuration);
     }
+  }
+
+  /** Records the roles of a file that is used. */
+  add({ streams }: StreamFile): void {
     for (const { topic, internal } of streams) this.#isInternal.set(topic, internal);
   }
 }

@@ -122,6 +122,7 @@ export interface IntakeStages {
   readonly acknowledger: Acknowledger;
   readonly intake: Intake;
   readonly streams: ActiveStreams;
+  readonly deadLetters: DeadLetters;
   /** Receives the results of all batches. */
   readonly deliveries: DeliveryListener;
   readonly violations: ViolationRecorder;
@@ -153,7 +154,7 @@ export function wireIntake(
   });
   const streams = new ActiveStreams(table);
   const deliveries = new Deliveries(acknowledger, deadLetters, streams);
-  return { acknowledger, intake, streams, deliveries, violations };
+  return { acknowledger, intake, streams, deadLetters, deliveries, violations };
 }
 
 export type IngressSettings = Pick<

@@ -342,6 +342,7 @@ class Worker {
     this.#intakeStages.intake.drain();
     this.#reload.drain();
     await this.#drainUntil(() => this.#producer.settled && !this.#listener.decoding);
+    await this.#deadLettersSettled();
     this.#intakeStages.acknowledger.flush();
     this.#ingress.webSocket.closeAll();
     await pause(CLOSE_FRAMES_MS);
@@ -351,6 +352,13 @@ class Worker {
     const left = this.#reporter.stop();
     await sendToPrimary({ type: 'drained', left });
     process.exit(left === 0 ? EXIT.clean : EXIT.failed);
+  }
+
+  /** Waits for dead letters, but not for long: no sender waits for them. */
+  async #deadLettersSettled(): Promise<void> {
+    const { deadLetters } = this.#intakeStages;
+    const endMs = performance.now() + LIMITS.lastRequestsMs;
+    await this.#drainUntil(() => deadLetters.settled || performance.now() >= endMs);
   }
 
   async #drainUntil(done: () => boolean): Promise<void> {

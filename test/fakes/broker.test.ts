@@ -27,14 +27,29 @@ after(async () => {
   for (const cluster of clusters) await cluster.close();
 });
 
-const SILENCE_MS = 150;
+/** Pause that ends a response, on a slow machine too. */
+const SILENCE_MS = 1_500;
 
-/** Sends one request. @returns all bytes until the broker closed or was silent */
-async function exchange(cluster: FakeCluster, key: number, version: number): Promise<Buffer> {
+/**
+ * Sends one request.
+ * @param bytesMax ends the connection after as many bytes; undefined = after one response
+ * @returns all bytes until then, or until the broker closed or was silent
+ */
+async function exchange(
+  cluster: FakeCluster,
+  key: number,
+  version: number,
+  bytesMax?: number,
+): Promise<Buffer> {
   const body = new Writer().int16(key).int16(version).int32(7).string('raw').buffer;
   const socket = net.connect(cluster.brokers[0]!.address);
   const chunks: Buffer[] = [];
-  socket.on('data', (chunk) => chunks.push(chunk));
+  socket.on('data', (chunk) => {
+    chunks.push(chunk);
+    const bytes = Buffer.concat(chunks);
+    const wanted = bytesMax ?? (bytes.length < 4 ? 4 : 4 + bytes.readInt32BE(0));
+    if (bytes.length >= wanted) socket.destroy();
+  });
   socket.on('error', () => {}); // a reset
   const closed = new Promise((resolve) => {
     socket.once('close', resolve);
@@ -98,7 +113,8 @@ describe('the fake cluster', { concurrency: true, timeout: PATIENCE_MS }, () => 
     ];
     for (const [wire, bytes] of expected) {
       const injected = cluster.inject({ request: 'ApiVersions' }, { wire });
-      assert.deepEqual(await exchange(cluster, API_VERSIONS, 0), bytes, JSON.stringify(wire));
+      const received = await exchange(cluster, API_VERSIONS, 0, bytes.length || undefined);
+      assert.deepEqual(received, bytes, JSON.stringify(wire));
       assert.equal(injected.consumed, 1);
       assert.deepEqual(await exchange(cluster, API_VERSIONS, 0), good);
     }

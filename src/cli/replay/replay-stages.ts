@@ -82,6 +82,7 @@ class FilteredRoute implements Route {
   readonly fastValidator = undefined;
   readonly buffer = undefined;
   readonly deadLetter = undefined;
+  readonly copiesUndecoded = false;
   readonly keepsSent: boolean;
   readonly names: readonly string[];
   readonly #inner: Route;

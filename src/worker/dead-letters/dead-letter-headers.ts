@@ -91,10 +91,11 @@ export class DeadLetterHeaders implements EncodedHeaders {
   #add(name: string, value: string | undefined): void {
     if (value === undefined || value === '') return;
     const { bytes } = this;
+    const valueBytes = Buffer.byteLength(value);
+    const size = varintSize(name.length) + name.length + varintSize(valueBytes) + valueBytes;
+    if (this.#length + size > bytes.length) return;
     let at = writeVarint(bytes, this.#length, name.length);
     at += bytes.write(name, at, 'latin1');
-    const valueBytes = Buffer.byteLength(value);
-    if (at + varintSize(valueBytes) + valueBytes > bytes.length) return;
     at = writeVarint(bytes, at, valueBytes);
     this.#length = at + bytes.write(value, at);
     this.#count++;
@@ -104,5 +105,6 @@ export class DeadLetterHeaders implements EncodedHeaders {
 function addressOf({ 'client-ip': full }: Facts, precision: 'truncated' | 'full'): string {
   if (full === undefined || precision === 'full') return full ?? '';
   const address = parseAddress(full);
-  return address === undefined ? '' : siteOf(address);
+  // The header of a record has only the network already.
+  return address === undefined ? full : siteOf(address);
 }

@@ -7,7 +7,15 @@
  * A copy is written only while there is room that no event needs: below its rate, within the share
  * of its topic, and not under pressure. When pressure begins, copies that wait are dropped.
  */
-import { deadLetterCodes, type EventCode } from '../../common/errors.ts';
+import {
+  attempt,
+  type DeadLetterCode,
+  deadLetterCodes,
+  EVENT_CODES,
+  type EventCode,
+} from '../../common/errors.ts';
+import { isObject } from '../../common/json-object.ts';
+import { PREFIX_BYTES, prefixedId } from '../../kafka/schema-identity.ts';
 import { type Counters, cells } from '../../metrics/counters.ts';
 import { cellOf } from '../../metrics/layout.ts';
 import { NO_STREAM_CELLS } from '../../metrics/slots.ts';
@@ -94,7 +102,7 @@ export class DeadLetters implements DeliveryListener {
       const facts = { ...input, completeBytes: isCut ? completeBytes : undefined };
       this.#accumulator.beginFrame(NO_OWNER, codeIndex, arrivalTime, arrivalMs, offset);
       this.#accumulator.useFormat(this.#headers.encode(facts), undefined);
-      const { bytes, key } = input;
+      const { bytes, key = keyIn(input) } = input;
       if (this.#accumulator.append(topic, 0, bytes, start, end, key) === undefined) return;
     }
     counters.add(RESULTS[codeIndex]!.dropped + offset);
@@ -104,21 +112,28 @@ export class DeadLetters implements DeliveryListener {
    * Copies the records of a batch that Kafka rejected for good, before it is released.
    * @param streamAt returns the stream with these cells
    */
-  copyRejected(batch: RecordBatch, streamAt: (cells: number) => Stream | undefined): void {
+  copyRejected(
+    batch: RecordBatch,
+    code: DeadLetterCode,
+    streamAt: (cells: number) => Stream | undefined,
+  ): void {
     for (const [index, slice] of batch.slices().entries()) {
       const stream = streamAt(batch.cellsOf(index));
       if (stream?.deadLetter === undefined) continue;
       const { buffer } = batch;
       const { keyStart, keyBytes, valueStart, valueBytes } = slice;
+      const valueEnd = valueStart + valueBytes;
+      const isPrefixed = prefixedId(buffer.subarray(valueStart, valueEnd)) !== undefined;
       const headers = new Map(readHeaders(buffer, slice));
       const owner = batch.owners[index]!;
-      const arrivalMs = batch.arrivalsMs[index]!;
+      const receivedTime = Number(headers.get(RECORD_NAMES.received));
       this.write(stream.deadLetter, {
-        code: 'rejected_by_kafka',
-        message: 'Kafka rejected this record',
+        code,
+        message: EVENT_CODES[code].text,
         stream,
-        arrivalTime: Number(headers.get(RECORD_NAMES.received)) || wallTimeOf(arrivalMs),
-        arrivalMs,
+        arrivalTime: receivedTime || wallTimeOf(batch.arrivalsMs[index]!),
+        // It must not expire together with letters that are younger than its event.
+        arrivalMs: performance.now(),
         identity: owner.identity.name,
         transport: owner.transport,
         index: batch.events[index]!,
@@ -127,10 +142,26 @@ export class DeadLetters implements DeliveryListener {
         facts: factsIn(headers),
         key: keyBytes < 0 ? undefined : buffer.toString('utf8', keyStart, keyStart + keyBytes),
         bytes: buffer,
-        start: valueStart,
-        end: valueStart + valueBytes,
+        start: isPrefixed ? valueStart + PREFIX_BYTES : valueStart,
+        end: valueEnd,
       });
     }
+  }
+
+  /** Every copy has a result. */
+  get settled(): boolean {
+    let open = 0;
+    const count = () => {
+      open++;
+    };
+    for (const { hasDeadLetters, partitions } of this.#parts.topics) {
+      if (!hasDeadLetters) continue;
+      for (const { lane, queue } of partitions) {
+        lane.walk(count);
+        queue.walk(count);
+      }
+    }
+    return open === 0;
   }
 
   stored(batch: RecordBatch): void {
@@ -173,6 +204,14 @@ export class DeadLetters implements DeliveryListener {
       }
     });
   }
+}
+
+/** Returns the key of a rejected event that is a JSON object of its stream; undefined = none. */
+function keyIn({ stream, index, isMsgpack, bytes, start, end }: RejectedInput): string | undefined {
+  const isEvent = index !== undefined && !isMsgpack && end - start <= DEAD_LETTER_LIMITS.valueBytes;
+  if (!isEvent || !stream?.key.exists) return undefined;
+  const value = attempt<unknown>(() => JSON.parse(bytes.toString('utf8', start, end)));
+  return isObject(value) ? stream.key.keyOf(value, bytes, start) : undefined;
 }
 
 /** Returns a time of the monotonic clock in ms since 1970. */

@@ -1,4 +1,4 @@
-import type { EventCode } from '../../common/errors.ts';
+import { type EventCode, isDeadLetterCode } from '../../common/errors.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import type { DeliveryListener } from '../producer/delivery-listener.ts';
 import type { ActiveStreams } from '../streams/active-streams.ts';
@@ -23,8 +23,9 @@ export class Deliveries implements DeliveryListener {
   rejected(batch: RecordBatch, code: EventCode): void {
     const listener = this.#listenerOf(batch);
     // After `timeout` the events may be sent again.
-    if (code === 'rejected_by_kafka' && listener === this.#events && !batch.answered) {
-      this.#deadLetters.copyRejected(batch, (cells) => this.#streams.table.streamAt(cells));
+    if (isDeadLetterCode(code) && listener === this.#events && !batch.answered) {
+      const { table } = this.#streams;
+      this.#deadLetters.copyRejected(batch, code, (cells) => table.streamAt(cells));
     }
     listener.rejected(batch, code);
   }

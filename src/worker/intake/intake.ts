@@ -357,7 +357,9 @@ export class Intake implements EventSink {
     start: number,
     end: number,
   ): void {
-    this.#appender.copyRejected(this.#stream, index, code, message, bytes, start, end);
+    if (this.#route.copiesUndecoded) {
+      this.#appender.copyRejected(this.#stream, index, code, message, bytes, start, end);
+    }
     this.#rate.chargeUndecoded(code);
     this.#reject(index, code, message, this.#cells);
   }
@@ -380,7 +382,7 @@ export class Intake implements EventSink {
   }
 
   rejectFrame(code: EventCode, message: string, bytes?: Buffer): void {
-    if (bytes !== undefined) {
+    if (bytes !== undefined && this.#route.copiesUndecoded) {
       this.#appender.copyRejected(this.#stream, undefined, code, message, bytes, 0, bytes.length);
     }
     this.#rate.chargeUndecoded(code);

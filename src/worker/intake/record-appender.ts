@@ -189,11 +189,10 @@ export class RecordAppender implements FrameFacts {
   }
 }
 
-/** First byte of the MessagePack of a frame: an array or an object. */
-const MSGPACK_MIN = 0x80;
-
 /** Whether a frame that was rejected as a whole is MessagePack. */
 function isMsgpackFrame(code: EventCode, bytes: Buffer): boolean {
-  const isEither = code === 'too_large' || code === 'too_many_events';
-  return code === 'invalid_msgpack' || (isEither && bytes[0]! >= MSGPACK_MIN);
+  if (code !== 'too_large' && code !== 'too_many_events') return code === 'invalid_msgpack';
+  const [first = 0] = bytes;
+  // An object or an array of MessagePack; no JSON begins like that.
+  return (first >= 0x80 && first <= 0x9f) || (first >= 0xdc && first <= 0xdf);
 }

@@ -254,6 +254,8 @@ export class Health {
     let unreachableMs = Number.POSITIVE_INFINITY;
     let worst: Partition | undefined;
     for (const [topic, { unreachableSinceMs = nowMs }] of this.#topics) {
+      // Without them, every event is stored.
+      if (topic.hasDeadLetters) continue;
       unreachableMs = Math.min(unreachableMs, nowMs - unreachableSinceMs);
       partitions += topic.partitions.length;
       for (const partition of topic.partitions) {

@@ -142,11 +142,11 @@ export class Producer {
     this.#pump();
   }
 
-  /** Every event has a result, which its sender received. */
+  /** Every event has a result, which its sender received; dead letters may have none. */
   get settled(): boolean {
     let open = 0;
-    this.walk((batch) => {
-      if (!batch.answered) open++;
+    this.walk(({ answered, partition }) => {
+      if (!answered && !partition.topic.hasDeadLetters) open++;
     });
     return open === 0;
   }

@@ -123,13 +123,10 @@ export class StreamReload {
     }
   }
 
-  #noteUnused({ streams }: StreamTable, nowMs: number): void {
+  #noteUnused({ streams, deadLetters }: StreamTable, nowMs: number): void {
+    const users = [...streams, ...deadLetters.all.values()];
     for (const topic of this.#parts.topics) {
-      const isInternal = this.#wanted?.streams.some(
-        (spec) => spec.internal && spec.topic === topic.name,
-      );
-      const isUsed = isInternal || streams.some((stream) => stream.topic === topic);
-      if (isUsed) this.#unusedSinceMs.delete(topic);
+      if (users.some((user) => user.topic === topic)) this.#unusedSinceMs.delete(topic);
       else if (!this.#unusedSinceMs.has(topic)) this.#unusedSinceMs.set(topic, nowMs);
     }
   }

@@ -20,6 +20,8 @@ export interface Route {
   readonly buffer: CreditBuffer | undefined;
   /** Receives copies of frames, and of events whose stream is unknown; undefined = none does. */
   readonly deadLetter: InternalStream | undefined;
+  /** Whether the sender may write to every stream that an undecoded event may belong to. */
+  readonly copiesUndecoded: boolean;
   /** Whether there is no stream for an event, whoever sends it. */
   isStreamless(event: JsonObject): boolean;
   /** Selects the stream of a parsed event. */
@@ -38,6 +40,10 @@ export class SingleRoute implements Route {
     this.stream = stream;
     this.fastValidator = stream.fastValidator;
     this.keepsSent = stream.format?.keepsSent || stream.deadLetter !== undefined;
+  }
+
+  get copiesUndecoded(): boolean {
+    return true;
   }
 
   get deadLetter(): InternalStream | undefined {
@@ -74,8 +80,12 @@ export class RejectingRoute implements Route {
   readonly buffer = undefined;
   readonly rejection: StreamRejection;
   readonly deadLetter: InternalStream | undefined;
+  readonly copiesUndecoded = true;
 
-  /** @param deadLetter defined only if there is no stream for the events, whoever sends them */
+  /**
+   * @param deadLetter defined only if there is no stream for the events, whoever sends them, and
+   * the sender may write to every stream
+   */
   constructor(rejection: StreamRejection, deadLetter?: InternalStream) {
     this.rejection = rejection;
     this.deadLetter = deadLetter;
@@ -150,6 +160,13 @@ export class SharesInUse implements CreditBuffer {
   }
 }
 
+/** Copies of events without a stream of their own. */
+export interface FallbackLetters extends Pick<Route, 'copiesUndecoded'> {
+  readonly ofNoStream: InternalStream | undefined;
+  /** There is a stream for events without the field, whether the sender may write to it or not. */
+  readonly hasFallback: boolean;
+}
+
 /** Each event names its stream. */
 export class FieldRoute implements Route {
   readonly stream = undefined;
@@ -160,6 +177,7 @@ export class FieldRoute implements Route {
   readonly #sender: Sender;
   readonly buffer: SharesInUse;
   readonly deadLetter: InternalStream | undefined;
+  readonly copiesUndecoded: boolean;
   /** There is a stream for events without the field, whether the sender may write to it or not. */
   readonly #hasFallback: boolean;
   /** Results for the streams used so far. */
@@ -169,7 +187,6 @@ export class FieldRoute implements Route {
    * @param fallback of events without the field
    * @param fastValidator has the streams of `rules` as profiles
    * @param buffer records the streams in use, and belongs to this route from now on
-   * @param letters dead letters of events of no stream; `hasFallback`: see {@link isStreamless}
    */
   constructor(
     rules: FieldRules,
@@ -177,13 +194,14 @@ export class FieldRoute implements Route {
     sender: Sender,
     fastValidator: FastValidator,
     buffer: SharesInUse,
-    letters: { readonly ofNoStream: InternalStream | undefined; readonly hasFallback: boolean },
+    letters: FallbackLetters,
   ) {
     this.#rules = rules;
     this.#fallback = fallback;
     this.#sender = sender;
     this.fastValidator = fastValidator;
     this.deadLetter = letters.ofNoStream;
+    this.copiesUndecoded = letters.copiesUndecoded;
     this.#hasFallback = letters.hasFallback;
     this.keepsSent =
       this.deadLetter !== undefined ||

@@ -109,7 +109,7 @@ export class StreamTable {
   routeOf(name: string | undefined, sender: Sender, inUse?: CreditBuffer): Route {
     if (name !== undefined) {
       const named = this.#byName.get(name);
-      return this.#singleRoute(this.#permitted(named, sender), named === undefined);
+      return this.#singleRoute(this.#permitted(named, sender), named === undefined, sender);
     }
     const ownOrDefault = this.#fallbackOf(sender);
     const fallback = this.#permitted(ownOrDefault, sender);
@@ -118,16 +118,27 @@ export class StreamTable {
       const buffer = inUse instanceof SharesInUse ? inUse : new SharesInUse(this.#budget);
       const validator = this.#validatorFor(rules, fallback);
       const { ofNoStream } = this.deadLetters;
-      const deadLetter = { ofNoStream, hasFallback: ownOrDefault !== undefined };
-      return new FieldRoute(rules, fallback, sender, validator, buffer, deadLetter);
+      const letters = {
+        ofNoStream,
+        hasFallback: ownOrDefault !== undefined,
+        copiesUndecoded: ofNoStream !== undefined && this.#mayWriteToAll(sender),
+      };
+      return new FieldRoute(rules, fallback, sender, validator, buffer, letters);
     }
-    return this.#singleRoute(fallback, ownOrDefault === undefined);
+    return this.#singleRoute(fallback, ownOrDefault === undefined, sender);
   }
 
   /** @param isMissing whether there is no such stream, whoever sends */
-  #singleRoute(found: Stream | StreamRejection, isMissing: boolean): Route {
+  #singleRoute(found: Stream | StreamRejection, isMissing: boolean, sender: Sender): Route {
     if (typeof found === 'object') return this.#routes.get(found)!;
-    return new RejectingRoute(found, isMissing ? this.deadLetters.ofNoStream : undefined);
+    const { ofNoStream } = this.deadLetters;
+    const isKept = isMissing && ofNoStream !== undefined && this.#mayWriteToAll(sender);
+    return new RejectingRoute(found, isKept ? ofNoStream : undefined);
+  }
+
+  /** Whether a replay of any event would give the sender no permission that it lacks. */
+  #mayWriteToAll(sender: Sender): boolean {
+    return this.streams.every((stream) => stream.rejectionOf(sender) === undefined);
   }
 
   /**

@@ -35,7 +35,7 @@ const SCHEMA = {
 
 const STREAMS: Readonly<Record<string, Partial<StreamSpec>>> = {
   clicks: { schema: SCHEMA, match: ['click'], key: [['user']], deadLetter: 'rejected' },
-  orders: { match: ['order'], access: 'keyed', deadLetter: 'rejected' },
+  orders: { match: ['order'], deadLetter: 'rejected' },
   rejected: { internal: true, limits: { ...IMPLICIT!.limits, bufferShare: 0.1 } },
 };
 
@@ -273,13 +273,22 @@ test('a long value is cut, and states its size', () => {
 });
 
 test('an event for a stream that its sender may not write to leaves no copy', () => {
-  const { decode, take, results } = setUp();
+  const keyed = { ...STREAMS, orders: { ...STREAMS.orders, access: 'keyed' } } as const;
+  const { decode, take, results } = setUp({ streams: keyed });
   decode('[{"type":"order"},{"type":"rejected"},{}]');
   assert.deepEqual(results, ['0 unknown_stream', '1 unknown_stream', '2 unknown_stream']);
   assert.deepEqual(
     take().map(({ value }) => value.toString()),
     ['{"type":"rejected"}', '{}'],
   );
+  // Their stream is not known, and a replay may select it.
+  decode('[{"type":"order","n":[[[[1]]]]},7]');
+  decode('[{"type":"order"},');
+  assert.deepEqual(results.slice(3), ['0 too_deep', '1 not_an_object', 'all invalid_json']);
+  const path = setUp({ streams: keyed, path: 'nope' });
+  path.decode('{"type":"order"}');
+  assert.deepEqual(path.results, ['0 unknown_stream']);
+  assert.deepEqual([take(), path.take()], [[], []]);
 });
 
 test('copies change no result and no metric of events', () => {
@@ -403,6 +412,62 @@ test('records that Kafka rejected are copied with their key and headers, unless 
   deliveries.rejected(late!, 'rejected_by_kafka');
   assert.equal(take().length, 0, 'its sender sends it again');
   assert.equal(countsOf('clicks').attempted, 1);
+});
+
+test('of a rejected record, the prefix is no part of the event, and its network stays', () => {
+  const headers = ['client-ip'] as const;
+  const record = { ...PLAIN_RECORDS, headers };
+  const version = { subject: 'c', requested: 1, version: 1, id: 9, guid: undefined };
+  const schema = { ...SCHEMA, registered: { ...version, framing: 'prefix' } as const };
+  const streams = { ...STREAMS, clicks: { ...STREAMS.clicks, schema, record } };
+  const { decode, takeBatches, take, deliveries } = setUp({ path: 'clicks', streams });
+  const provenance = new Provenance({ 'client-ip': '203.0.113.77' });
+  decode('{"n":1}', decodeTextBody, provenance);
+  const [batch] = takeBatches('clicks');
+  assert.equal(recordsOf(batch!)[0]!.value.length, 5 + 7, 'the stored value has the prefix');
+  deliveries.rejected(batch!, 'rejected_by_kafka');
+  const [letter] = take();
+  assert.deepEqual(
+    [letter!.value.toString(), letter!.headers['fb-ip']],
+    ['{"n":1}', '203.0.113.0/24'],
+  );
+});
+
+test('events over a limit keep their key, those that are not JSON objects have none', () => {
+  const limits = { ...IMPLICIT!.limits, eventBytes: 60 };
+  const streams = { ...STREAMS, clicks: { ...STREAMS.clicks, limits } };
+  const { decode, take } = setUp({ path: 'clicks', streams });
+  const long = `{"user":"u1","n":1,"text":"${'x'.repeat(50)}"}`;
+  decode(`[${long},{"n":[[[[1]]]],"user":"u2"},["u3"]]`);
+  assert.deepEqual(
+    take().map(({ key, headers }) => [headers['fb-error-code'], key]),
+    [
+      ['too_large', 'u1'],
+      ['too_deep', 'u2'],
+      ['not_an_object', undefined],
+    ],
+  );
+});
+
+test('a record that its topic no longer accepts is copied as too_large', () => {
+  const { decode, takeBatches, take, deliveries } = setUp({ path: 'clicks' });
+  decode('{"n":1}');
+  deliveries.rejected(takeBatches('clicks')[0]!, 'too_large');
+  assert.equal(take()[0]?.headers['fb-error-code'], 'too_large');
+});
+
+test('a frame with too many events states its format', () => {
+  const { decode, take } = setUp({ path: 'clicks' });
+  decode(Buffer.from(encode(new Array(101).fill({ n: 1 }))), decodeMsgpack);
+  decode('é\n'.repeat(101), decodeNdjson);
+  decode(
+    Buffer.concat([Buffer.of(0xef, 0xbb, 0xbf), Buffer.from('{}\n'.repeat(101))]),
+    decodeNdjson,
+  );
+  assert.deepEqual(
+    take().map(({ headers }) => headers['content-type']),
+    ['application/msgpack', 'application/json', 'application/json'],
+  );
 });
 
 test('a rejected copy leads to no other copy', () => {

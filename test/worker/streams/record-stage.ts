@@ -152,6 +152,7 @@ export function slowly(route: Route): Route {
     names,
     buffer,
     deadLetter,
+    copiesUndecoded: route.copiesUndecoded,
     isStreamless: (event) => route.isStreamless(event),
     streamOf: (event) => route.streamOf(event),
     streamAt: (profile) => route.streamAt(profile),

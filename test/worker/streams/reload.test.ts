@@ -350,6 +350,21 @@ test('an unusable schema changes nothing', async () => {
   await until(() => rig.removed.includes('b'), { everyMs: 1, what: 'the end of its topic' });
 });
 
+test('the topic of an internal stream stays while the streams in use name it, and no longer', async () => {
+  const rig = new Rig({ a: {}, letters: { internal: true } });
+  const schema = {
+    file: '/x.json',
+    text: '{"type":1}',
+    mode: 'enforce',
+    candidate: undefined,
+  } as const;
+  await assert.rejects(rig.apply({ a: { schema }, b: {} }));
+  await until(() => rig.removed.includes('b'), { everyMs: 1, what: 'the end of an unused topic' });
+  assert.deepEqual(rig.removed, ['b']);
+  assert(await rig.apply({ a: {} }));
+  await until(() => rig.removed.includes('letters'), { everyMs: 1, what: 'the end of its topic' });
+});
+
 test('a stream that stays the same keeps its state, and a rate limit goes on', async () => {
   const limits = { eventBytes: undefined, eventsPerSecond: 5, bufferShare: 0.5 };
   const rig = new Rig({ a: { ...open, limits }, b: open });
