@@ -55,7 +55,7 @@ before(async () => {
   ({ port } = registry);
   registry.authorization = `Basic ${Buffer.from('me:s3cret').toString('base64')}`;
   writeFileSync(authFile, 'me:s3cret\n');
-  registry.registerJson('country', { type: 'string', maxLength: 2 });
+  registry.registerJson('country', { $id: 'country.json', type: 'string', maxLength: 2 });
   registry.registerJson('events-value', SCHEMA, { id: ID, guid: GUID, references: REFERENCES });
   const stream = (name: string, schema: string) =>
     `  ${name}: { topic: ${topicOf(name)}, create: { partitions: 1, replication: 1 }, key: { field: id }, schema: { subject: events-value, ${schema} } }\n`;
