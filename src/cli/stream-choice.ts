@@ -2,12 +2,20 @@
 import { EXIT, StartError } from '../common/errors.ts';
 import { nearest } from '../common/nearest.ts';
 import type { Config } from '../config/config.ts';
-import type { StreamFile, StreamSpec } from '../streams/stream-file.ts';
+import type { CheckedRegistrySchema } from '../streams/registry-rules.ts';
+import type { SchemaName, StreamFile, StreamSpec } from '../streams/stream-file.ts';
 import { shown } from './command-line.ts';
 
+const UNREAD = { text: '', warnings: [] };
+
+/** Returns a schema of a registry with unknown content and version. */
+function unreadRegistered(name: SchemaName): CheckedRegistrySchema {
+  return { ...name, ...UNREAD, version: 0, id: 0, guid: '' };
+}
+
 /**
- * Reads the stream file as the gateway does, except for what affects no reader: schema files, and
- * the credentials of clients.
+ * Reads the stream file as the gateway does, except for what affects no reader: the content of
+ * schemas, and the credentials of clients.
  * @throws StartError (exit code 2) if it is unreadable or invalid
  */
 export async function readStreams(config: Config, path: string): Promise<StreamFile> {
@@ -15,8 +23,8 @@ export async function readStreams(config: Config, path: string): Promise<StreamF
     import('../streams/parse.ts'),
     import('../streams/rules.ts'),
   ]);
-  const unread = () => ({ text: '', warnings: [] });
-  const context = { ...streamFileContext(config, unread), authenticates: true };
+  const schemas = streamFileContext(config, () => UNREAD, unreadRegistered);
+  const context = { ...schemas, authenticates: true };
   try {
     return loadStreamFile(path, context).file;
   } catch (error) {

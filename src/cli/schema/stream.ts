@@ -8,6 +8,8 @@ import { unusable, wrongUsage } from './usage.ts';
 
 /** A stream file, and one of its streams. */
 export interface ChosenStream {
+  /** Of the file. */
+  readonly path: string;
   readonly file: StreamFile;
   readonly stream: StreamSpec;
 }
@@ -34,7 +36,7 @@ export async function chooseStream(config: Config, options: StreamOptions): Prom
   const streams = file.streams.filter(({ internal }) => !internal);
   const [only, ...others] = streams;
   if (options.stream === undefined && only !== undefined && others.length === 0) {
-    return { file, stream: only };
+    return { path, file, stream: only };
   }
   const shownPath = printable(path);
   if (options.stream === undefined) {
@@ -43,5 +45,5 @@ export async function chooseStream(config: Config, options: StreamOptions): Prom
       `${shownPath} has ${streams.length} streams: choose one with --stream (${names})`,
     );
   }
-  return { file, stream: streamNamed(options.stream, streams, shownPath, unusable) };
+  return { path, file, stream: streamNamed(options.stream, streams, shownPath, unusable) };
 }

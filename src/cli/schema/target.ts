@@ -1,10 +1,9 @@
 /** The topics that `schema try` reads, and the schema that it compares with. */
 import { StartError } from '../../common/errors.ts';
 import type { Config } from '../../config/config.ts';
-import type { StreamFile, StreamSpec } from '../../streams/stream-file.ts';
 import type { Validator } from '../../worker/intake/validator.ts';
-import { loadSchema } from './schema-source.ts';
-import { chooseStream } from './stream.ts';
+import { type LoadedSchema, loadSchema, loadStreamSchema } from './schema-source.ts';
+import { type ChosenStream, chooseStream } from './stream.ts';
 import type { TryOptions } from './try-arguments.ts';
 
 export interface TryTarget {
@@ -33,24 +32,33 @@ export async function chooseTarget(config: Config, chosen: Chosen): Promise<TryT
   const { topic, stream, streamsFile } = chosen;
   const hasFile = (streamsFile ?? config.streamsFile) !== undefined;
   if (topic === undefined && (hasFile || stream !== undefined)) {
-    const { file, stream: spec } = await chooseStream(config, chosen);
-    return streamTarget(file, spec);
+    return streamTarget(config, await chooseStream(config, chosen));
   }
   const none = { stream: undefined, otherStreams: new Set<string>(), deadLetters: undefined };
   const target = { ...none, topic: topic ?? config.kafkaTopic };
   // With a stream file, any stream may write to the topic of `--topic`.
   if (hasFile) return { ...target, current: undefined, notes: [] };
-  return { ...target, ...(await currentSchema(config.eventSchema, true)) };
+  const { eventSchema } = config;
+  if (eventSchema !== undefined) {
+    return { ...target, ...(await currentSchema(() => loadSchema(eventSchema))) };
+  }
+  const { loadValidator } = await import('../../worker/intake/validator.ts');
+  return { ...target, current: loadValidator(undefined), notes: [] };
 }
 
-async function streamTarget(file: StreamFile, spec: StreamSpec): Promise<TryTarget> {
-  const { name, topic, schema, deadLetter } = spec;
-  const others = file.streams.filter((other) => other.topic === topic && other !== spec);
+async function streamTarget(
+  config: Config,
+  { path, file, stream }: ChosenStream,
+): Promise<TryTarget> {
+  const { name, topic, schema, deadLetter } = stream;
+  const others = file.streams.filter((other) => other.topic === topic && other !== stream);
   const otherStreams = new Set(others.map((other) => other.name));
   const target = file.streams.find((other) => other.name === deadLetter);
   const deadLetters = target && { name: target.name, topic: target.topic };
-  const path = schema === undefined || schema.mode === 'off' ? undefined : schema.file;
-  const { current, notes } = await currentSchema(path, false);
+  const { current, notes } =
+    schema === undefined || schema.mode === 'off'
+      ? { current: () => undefined, notes: [] }
+      : await currentSchema(() => loadStreamSchema(config, path, schema));
   const sharing =
     others.length === 0
       ? []
@@ -61,20 +69,12 @@ async function streamTarget(file: StreamFile, spec: StreamSpec): Promise<TryTarg
   return { stream: name, topic, current, otherStreams, deadLetters, notes: [...notes, ...sharing] };
 }
 
-/**
- * Loads the schema of the gateway, for the comparison only: without it there is none.
- * @param path undefined = the built-in schema, or any object is valid
- */
+/** Loads the schema of the gateway, for the comparison only: without it there is none. */
 async function currentSchema(
-  path: string | undefined,
-  hasBuiltIn: boolean,
+  load: () => Promise<LoadedSchema>,
 ): Promise<Pick<TryTarget, 'current' | 'notes'>> {
-  if (path === undefined) {
-    const { loadValidator } = await import('../../worker/intake/validator.ts');
-    return { current: hasBuiltIn ? loadValidator(undefined) : () => undefined, notes: [] };
-  }
   try {
-    return { current: (await loadSchema(path)).validate, notes: [] };
+    return { current: (await load()).validate, notes: [] };
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     return { current: undefined, notes: [`no comparison with the current ${error.message}`] };

@@ -6,7 +6,7 @@ import { readConfig } from '../../config/config.ts';
 import type { Validator } from '../../worker/intake/validator.ts';
 import { counted } from '../listen/format.ts';
 import { type ExampleEvent, placeOf, readExamples } from './examples.ts';
-import { type LoadedSchema, loadSchema } from './schema-source.ts';
+import { type LoadedSchema, loadSchema, loadStreamSchema } from './schema-source.ts';
 import { chooseStream } from './stream.ts';
 import type { TestOptions } from './test-arguments.ts';
 import { unusable } from './usage.ts';
@@ -50,16 +50,16 @@ export async function testSchema(
   ];
   const counts = { good: good.length, bad: bad.length };
   const write = options.json ? jsonReport : textReport;
-  print(write(schema.file, counts, wrong));
+  print(write(schema.name, counts, wrong));
   return wrong.length === 0 ? EXIT.clean : EXIT.mismatch;
 }
 
 async function schemaOf({ schema, stream, streamsFile }: TestOptions): Promise<LoadedSchema> {
   if (schema !== undefined) return loadSchema(schema);
-  const chosen = await chooseStream(readConfig(process.env), { stream, streamsFile });
-  const { name, schema: source } = chosen.stream;
-  if (source === undefined) throw unusable(`stream ${name} has no schema`);
-  return loadSchema(source.file);
+  const config = readConfig(process.env);
+  const { path, stream: chosen } = await chooseStream(config, { stream, streamsFile });
+  if (chosen.schema === undefined) throw unusable(`stream ${chosen.name} has no schema`);
+  return loadStreamSchema(config, path, chosen.schema);
 }
 
 function wrongOnes(
@@ -80,20 +80,20 @@ interface Counts {
   readonly bad: number;
 }
 
-function textReport(file: string, counts: Counts, wrong: readonly WrongExample[]): string {
+function textReport(schema: string, counts: Counts, wrong: readonly WrongExample[]): string {
   const lines = wrong.map(({ example, expected, reason }) => {
     const result = reason === undefined ? 'passes' : `fails: ${reason}`;
     return `${placeOf(example)}: must ${expected}, but ${result}`;
   });
   const result = wrong.length === 0 ? 'all as expected' : `${wrong.length} not as expected`;
   const total = `${counted(counts.good, 'good example')}, ${counted(counts.bad, 'bad example')}`;
-  lines.push(`${file}: ${total}: ${result}`);
+  lines.push(`${schema}: ${total}: ${result}`);
   return `${lines.map(printable).join('\n')}\n`;
 }
 
-function jsonReport(file: string, counts: Counts, wrong: readonly WrongExample[]): string {
+function jsonReport(schema: string, counts: Counts, wrong: readonly WrongExample[]): string {
   const report = {
-    schema: file,
+    schema,
     passed: wrong.length === 0,
     good: counts.good,
     bad: counts.bad,

@@ -159,7 +159,7 @@ class Trial {
     const { stream, topic, deadLetters } = this.#target;
     const { from, to = nowMs } = this.#options;
     return {
-      schema: this.#schema.file,
+      schema: this.#schema.name,
       stream,
       from,
       to,

@@ -78,6 +78,13 @@ test('--stream reads the topic of the stream, and names its record key', async (
   assert.equal(notes[0], 'stream returns: no record key');
 });
 
+test('a stream whose schema is in a registry: the registry is not needed', async () => {
+  const schema = '{ subject: a-value, version: 3, framing: header }';
+  const path = fileOf('registry.yaml', `  a: { topic: t, schema: ${schema} }\n`);
+  const { topic } = await choice(['--stream', 'a'], { FOREBAY_STREAMS_FILE: path });
+  assert.equal(topic, 't');
+});
+
 test('a stream file without a choice: its only topic, else the streams to choose from', async () => {
   const one = fileOf('one.yaml', '  a: { topic: t }\n  b: { topic: t }\n');
   assert.deepEqual(await choice([], { FOREBAY_STREAMS_FILE: one }), {

@@ -80,15 +80,15 @@ test('a file that is no list of examples is an error with its place', () => {
 });
 
 test('schema test: unexpected results with their places, and exit codes', async () => {
-  const [right, wrong, json, ofStream, unusable, unreadable, typo] = await Promise.all([
-    run('s.json', '--good', 'good.json', '--bad', 'bad.ndjson'),
-    run('s.json', '--good', 'mixed.jsonl', 'good.json', '--bad', 'bad.ndjson', 'good.json'),
-    run('s.json', '--json', '--good', 'mixed.jsonl', '--bad', 'good.json'),
-    run('--stream', 'c', '--streams-file', 'streams.yaml', '--good', 'good.json'),
-    run('unusable.json', '--good', 'good.json'),
-    run('s.json', '--good', 'absent.json', '--bad', 'gone.json'),
-    run('typo.json', '--good', 'good.json'),
-  ]);
+  const right = await run('s.json', '--good', 'good.json', '--bad', 'bad.ndjson');
+  const several = ['--good', 'mixed.jsonl', 'good.json', '--bad', 'bad.ndjson', 'good.json'];
+  const wrong = await run('s.json', ...several);
+  const json = await run('s.json', '--json', '--good', 'mixed.jsonl', '--bad', 'good.json');
+  const ofFile = ['--stream', 'c', '--streams-file', 'streams.yaml'];
+  const ofStream = await run(...ofFile, '--good', 'good.json');
+  const unusable = await run('unusable.json', '--good', 'good.json');
+  const unreadable = await run('s.json', '--good', 'absent.json', '--bad', 'gone.json');
+  const typo = await run('typo.json', '--good', 'good.json');
   assert.deepEqual(right, {
     code: 0,
     stdout: 's.json: 2 good examples, 2 bad examples: all as expected\n',
