@@ -324,6 +324,22 @@ test('?records=1: as documented, with and without a stream file; another value i
   }
 });
 
+test('?explain=1: as documented; another value is 400', async () => {
+  const options = { headers: JSON_TYPE, body: '{"msg":1}' };
+  const answer = await ask(POST, { query: '?explain=1', ...options });
+  assert.equal(answer.status, 400);
+  const { explain } = JSON.parse(answer.text);
+  assert.deepEqual(
+    explain.events[0].violations.map(({ message }: { message: string }) => message),
+    [
+      "must have required property 'clientId'",
+      "must have required property 'timestamp'",
+      'must be string',
+    ],
+  );
+  assert.equal((await ask(POST, { query: '?explain=yes', ...options })).status, 400);
+});
+
 for (const name of ['options /events', 'options /events/{stream}'])
   test(`${name}: 204`, async () => {
     const preflight = operation(name);
