@@ -163,6 +163,9 @@ test('an event by POST: its record as a table, or the code of its rejection', {
   await post.click();
   await said(/^refused schema: event 0: must have required property 'order'$/);
   assert.equal(await table.isVisible(), false);
+  await page.fill('#text', '{"shop":1}');
+  await post.click();
+  await said(/^refused schema: must have required property 'order'; \/shop must be string$/);
   await page.fill('#text', '{"shop":');
   await post.click();
   await said(/^not sent: invalid JSON at line 1, column \d+$/);

@@ -17,7 +17,8 @@ export async function postEvent(body, key, stream) {
   let status = 'no response';
   try {
     const signal = AbortSignal.timeout(ANSWER_MS);
-    const response = await fetch(`${path}?records=1`, { method: 'POST', headers, body, signal });
+    const url = `${path}?records=1&explain=1`;
+    const response = await fetch(url, { method: 'POST', headers, body, signal });
     status = `HTTP ${response.status}`;
     return resultOf(await response.json());
   } catch ({ message }) {
@@ -26,12 +27,20 @@ export async function postEvent(body, key, stream) {
 }
 
 /** @param error of a request that was rejected as a whole */
-function resultOf({ accepted, errors, records, error }) {
+function resultOf({ accepted, errors, records, explain, error }) {
   const [record] = records ?? [];
   if (record) return { text: `stored in partition ${record.partition}`, record };
   if (accepted > 0) return { text: 'stored; its key is too long to be shown' };
   const { code, message } = error ?? errors[0];
-  return { text: `refused ${code}: ${message}` };
+  const all = violationsOf(explain);
+  return { text: `refused ${code}: ${all.length > 1 ? all.join('; ') : message}` };
+}
+
+/** Returns a text for each violation of the event; none if the response has no explanation. */
+function violationsOf(explain) {
+  const [{ violations, omitted = 0 } = { violations: [] }] = explain?.events ?? [];
+  const texts = violations.map(({ path, message }) => (path ? `${path} ${message}` : message));
+  return omitted > 0 ? [...texts, `and ${omitted} more`] : texts;
 }
 
 /** Shows a record as a table; undefined hides it. */
