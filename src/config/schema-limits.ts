@@ -15,7 +15,7 @@ export const SCHEMA_LIMITS = {
   /** Characters of a file from which its code is not optimized, which would take the most time. */
   optimizedChars: 16 * KIB,
   /** Check of a file, in a thread of its own: its time and memory. */
-  checkMs: 20_000,
+  checkMs: 60_000,
   checkMemoryMib: 512,
   /** Stack of that thread, smaller than that of a worker: what compiles there compiles in both. */
   checkStackMib: 0.75,
@@ -23,7 +23,7 @@ export const SCHEMA_LIMITS = {
   resultsKept: 256,
   /** Analysis of a regular expression; time that the slowest texts of one event may take with it;
    * repetitions of that measurement: the fastest counts. */
-  analysisMs: 3_000,
+  analysisMs: 10_000,
   patternMs: 100,
   patternRuns: 3,
   /** Work to validate an event, in steps of about 0.1 µs or less; see work-limit.ts. An array of
