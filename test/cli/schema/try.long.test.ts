@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
 import type { Producer } from 'kafkajs';
+import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
 import { fetchBounds } from '../../../src/cli/listen/positions.ts';
 import { fetchRange, RangeReader, type TopicRange } from '../../../src/cli/listen/range-reader.ts';
 import { Child } from '../../../testing/child.ts';
-import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
+import { uniqueTopic } from '../../../testing/kafka.ts';
 import { createTopic, testKafka } from '../../../testing/topic.ts';
 import { until } from '../../../testing/wait.ts';
 import { producerOf } from '../listen/listener.ts';
@@ -17,11 +18,14 @@ import { producerOf } from '../listen/listener.ts';
 const folder = mkdtempSync(join(tmpdir(), 'forebay-try-'));
 const NEXT = join(folder, 'next.json');
 const children: Child[] = [];
+/** Of its own: no group of another test is in it. */
+let cluster: KafkaCluster;
 let brokers: readonly string[];
 let producer: Producer;
 
 before(async () => {
-  ({ brokers } = await sharedKafka());
+  cluster = await startCluster();
+  ({ brokers } = cluster);
   producer = producerOf(brokers);
   await producer.connect();
   const page = { type: 'object', required: ['page'], properties: { page: { type: 'string' } } };
@@ -30,7 +34,8 @@ before(async () => {
 });
 after(async () => {
   for (const child of children) await child.kill();
-  await producer.disconnect();
+  await producer?.disconnect();
+  await cluster?.close();
   rmSync(folder, { recursive: true });
 });
 
