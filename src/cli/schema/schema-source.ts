@@ -12,7 +12,10 @@ export interface LoadedSchema {
   /** File, or subject and version. */
   readonly name: string;
   readonly validate: Validator;
-  /** Lines about parts without effect, and about a schema that no event can match. */
+  /**
+   * Lines about parts without effect, about a schema that no event can match, and about a registry
+   * whose copy is used.
+   */
   readonly warnings: readonly string[];
 }
 
@@ -30,7 +33,7 @@ export async function loadSchema(file: string): Promise<LoadedSchema> {
 }
 
 /**
- * Loads the schema of a stream: that in its file, or in the registry of the settings.
+ * Loads the schema of a stream: that in its file, or in the registry of the settings or its copy.
  * @param path of the stream file
  * @throws StartError (exit code 2) with the reason, if the gateway would not accept it
  */
@@ -46,16 +49,13 @@ export async function loadStreamSchema(
     throw unusable(`the subject ${printable(subject)} requires ${env}`);
   }
   const { openRegistry, provideSchemas } = await import('../../schema-registry/open.ts');
-  const registry = openRegistry(config);
   const name = printable(subject);
   let found: CheckedRegistrySchema;
   try {
-    const { find } = await provideSchemas(registry, path);
+    const { find } = await provideSchemas(openRegistry(config), path);
     found = find({ subject, requested });
   } catch (error) {
     throw unusable(`${name} version ${requested}: ${(error as Error).message}`);
-  } finally {
-    registry.stop();
   }
   return compiled(`${name} version ${found.version}`, found.text, found.warnings);
 }

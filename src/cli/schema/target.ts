@@ -74,7 +74,8 @@ async function currentSchema(
   load: () => Promise<LoadedSchema>,
 ): Promise<Pick<TryTarget, 'current' | 'notes'>> {
   try {
-    return { current: (await load()).validate, notes: [] };
+    const { validate, warnings } = await load();
+    return { current: validate, notes: warnings.map((warning) => `current schema: ${warning}`) };
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     return { current: undefined, notes: [`no comparison with the current ${error.message}`] };

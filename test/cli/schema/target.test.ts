@@ -3,13 +3,23 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { loadStreamSchema } from '../../../src/cli/schema/schema-source.ts';
 import { chooseTarget } from '../../../src/cli/schema/target.ts';
 import { StartError } from '../../../src/common/errors.ts';
 import { readConfig } from '../../../src/config/config.ts';
+import { SchemaCopies } from '../../../src/schema-registry/copies.ts';
 import { TestRegistry } from '../../support/schema-registry.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-target-'));
 const NEEDS_A = { type: 'object', required: ['a'] };
+const REGISTERED = {
+  subject: 'r-value',
+  requested: 'latest',
+  version: 2,
+  id: 7,
+  guid: undefined,
+  framing: 'raw',
+} as const;
 let registry: TestRegistry;
 before(async () => {
   registry = await new TestRegistry().listen();
@@ -82,6 +92,42 @@ test('a schema in a registry is the current one; without it there is no comparis
       target.notes.join(),
     );
   }
+});
+
+test('without the registry the copy is the current one, with a note', async () => {
+  const broken = await new TestRegistry().listen();
+  broken.state = 'broken';
+  const copies = join(folder, 'kept');
+  const env = {
+    FOREBAY_SCHEMA_REGISTRY_URL: broken.url,
+    FOREBAY_SCHEMA_REGISTRY_CACHE_DIR: copies,
+  };
+  await new SchemaCopies(copies, broken.url).write({
+    ...REGISTERED,
+    text: JSON.stringify(NEEDS_A),
+  });
+  try {
+    const { current, notes } = await choose({ stream: 'registered' }, env);
+    assert.match(current?.({}) ?? '', /required property 'a'/);
+    const note = /^current schema: r-value version 2 uses version 2, confirmed 20.*: response 500/m;
+    assert.match(notes.join('\n'), note);
+  } finally {
+    await broken.close();
+  }
+});
+
+test('an unusable file of credentials: no comparison, and exit code 2 of schema test', async () => {
+  const env = {
+    FOREBAY_SCHEMA_REGISTRY_URL: registry.url,
+    FOREBAY_SCHEMA_REGISTRY_AUTH_FILE: join(folder, 'none'),
+  };
+  const { current, notes } = await choose({ stream: 'registered' }, env);
+  assert.equal(current, undefined);
+  assert.match(notes.join('\n'), /^no comparison .* schema: r-value version latest: .*AUTH_FILE/m);
+  const source = { file: '', text: '', registered: REGISTERED };
+  await assert.rejects(loadStreamSchema(readConfig(env), join(folder, 'streams.yaml'), source), {
+    exitCode: 2,
+  });
 });
 
 test('without a stream file: the topic and the schema of the settings', async () => {
