@@ -21,8 +21,6 @@ export interface ConsumedRecord {
 /** A rejected event, or a frame or body that could not be split into events. */
 export interface DeadLetter {
   readonly offset: number;
-  /** Timestamp of the record: the arrival, ms since 1970. */
-  readonly timestamp: number;
   /** As received, up to a maximum size; null for a record that no gateway has written. */
   readonly value: Buffer | null;
   readonly isMsgpack: boolean;
@@ -33,7 +31,7 @@ export interface DeadLetter {
   /** Stream that rejected it; undefined = the event belonged to none. */
   readonly stream: string | undefined;
   readonly identity: string | undefined;
-  /** Arrival, ms since 1970. */
+  /** Arrival, ms since 1970; the timestamp of the record if it states none. */
   readonly received: number;
   /** The value was cut: it is no longer complete. */
   readonly isTruncated: boolean;
@@ -50,18 +48,16 @@ const TIME = /^\d{13}$/;
 export function deadLetterIn(record: ConsumedRecord): DeadLetter {
   const headers = recordHeaders(record.headers);
   const text = (name: string) => lastHeader(headers, name);
-  const timestamp = Number(record.timestamp);
   const received = text('fb-received') ?? '';
   return {
     offset: Number(record.offset),
-    timestamp,
     value: record.value,
     isMsgpack: text(CONTENT_TYPE_HEADER) === MSGPACK,
     isWhole: !hasHeader(headers, 'fb-index'),
     code: text('fb-error-code') ?? '',
     stream: text('fb-stream'),
     identity: text('fb-identity'),
-    received: TIME.test(received) ? Number(received) : timestamp,
+    received: TIME.test(received) ? Number(received) : Number(record.timestamp),
     isTruncated: hasHeader(headers, 'fb-truncated'),
     isResent: hasHeader(headers, RESENT_HEADER),
     headers,

@@ -1,6 +1,7 @@
 /** Command line of `replay`. */
 import { commandName } from '../../common/command-name.ts';
-import { type EventCode, EXIT, eventCodes, StartError } from '../../common/errors.ts';
+import { type DeadLetterCode, deadLetterCodes, EXIT, StartError } from '../../common/errors.ts';
+import { headerText } from '../../worker/streams/header-text.ts';
 import {
   type ListOption,
   PATH,
@@ -69,7 +70,8 @@ export function parseReplayArguments(argv: readonly string[], nowMs = Date.now()
     sinceMs: since,
     untilMs: until,
     codes: new Set<string>(code.flat()),
-    identities: new Set(identity),
+    // As in the header `fb-identity`.
+    identities: new Set(identity.map((name) => headerText(name))),
     partitions: partition.length === 0 ? undefined : new Set(partition.flat()),
     offsets: offset,
   };
@@ -115,11 +117,11 @@ function optionsAt(nowMs: number) {
   } as const;
 }
 
-const CODES: ListOption<EventCode[]> = {
+const CODES: ListOption<DeadLetterCode[]> = {
   multiple: true,
-  expects: 'rejection codes such as schema or schema,too_large',
+  expects: 'codes of dead letters such as schema or schema,too_large',
   read: (list) => {
-    const codes = list.split(',').map((name) => eventCodes.find((code) => code === name));
+    const codes = list.split(',').map((name) => deadLetterCodes.find((code) => code === name));
     return codes.every((code) => code !== undefined) ? codes : undefined;
   },
 };

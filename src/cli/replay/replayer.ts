@@ -13,7 +13,7 @@ import type { ResultListener } from './lanes.ts';
 import { OffsetSet } from './offset-set.ts';
 import { Pace } from './pace.ts';
 import { provenanceIn } from './replay-stages.ts';
-import type { ReplayReport } from './report.ts';
+import type { Failure, ReplayReport } from './report.ts';
 import type { StateFile } from './state-file.ts';
 
 /** Produces events; see ReplayLanes. */
@@ -53,9 +53,14 @@ export interface ReplayerOptions {
 interface Ticket {
   readonly partition: number;
   readonly offset: number;
+  /** An earlier run may have stored it. */
+  readonly isInDoubt: boolean;
   /** Events without a result, and one while they are being produced. */
   left: number;
+  /** Kafka has stored one of its events at least. */
   isStored: boolean;
+  /** First rejection of an event of it. */
+  failure: Failure | undefined;
 }
 
 /** Interval of checks while results are awaited. */
@@ -114,14 +119,13 @@ export class Replayer implements ResultListener {
       );
       if (signal.aborted) return;
       this.#pace.take(chunk.length);
-      const marks = chunk.map(({ offset, isResent }) => isResent || open.has(offset));
-      this.#options.report.marked += chunk.filter(({ offset }) => open.has(offset)).length;
+      const inDoubt = chunk.map(({ offset }) => open.has(offset));
       const begun = new OffsetSet();
       for (const { offset } of chunk) begun.add(offset);
       await state.begin(partition, begun);
       for (const [index, letter] of chunk.entries()) {
         await this.#untilRoom(heartbeat);
-        this.#send(partition, letter, marks[index]!);
+        this.#send(partition, letter, inDoubt[index]!);
       }
       at += chunk.length;
     }
@@ -150,7 +154,7 @@ export class Replayer implements ResultListener {
   rejected(number: number, code: EventCode, message: string): void {
     if (isFatal(code)) return this.failed(unconfirmed(EVENT_CODES[code].text));
     const ticket = this.#tickets.get(number)!;
-    this.#options.report.addRejection({ code, message: message || EVENT_CODES[code].text });
+    ticket.failure ??= { code, message: message || EVENT_CODES[code].text };
     this.#settleEvent(number, ticket);
   }
 
@@ -162,26 +166,36 @@ export class Replayer implements ResultListener {
     this.#wake();
   }
 
-  #send(partition: number, letter: DeadLetter, isMarked: boolean): void {
+  #send(partition: number, letter: DeadLetter, isInDoubt: boolean): void {
     const { routes, lanes, ip } = this.#options;
     const route = letter.stream === undefined ? routes.unnamed : routes.named;
     const number = this.#nextTicket++;
-    const ticket = { partition, offset: letter.offset, left: 1, isStored: false };
+    const { offset, isResent } = letter;
+    const ticket = { partition, offset, isInDoubt, left: 1, isStored: false, failure: undefined };
     if (this.#tickets.size === 0) this.#progressMs = performance.now();
     this.#tickets.set(number, ticket);
     this.#unconfirmed.set(partition, (this.#unconfirmed.get(partition) ?? 0) + 1);
-    lanes.send(number, partition, letter, route, provenanceIn(letter, isMarked, ip));
+    const provenance = provenanceIn(letter, isResent || isInDoubt, ip);
+    lanes.send(number, partition, letter, route, provenance);
     this.#settleEvent(number, ticket);
   }
 
   #settleEvent(number: number, ticket: Ticket): void {
     ticket.left--;
     if (ticket.left > 0 || this.#failure !== undefined) return;
-    const { partition, offset, isStored } = ticket;
+    const { partition, offset, isStored, isInDoubt, failure } = ticket;
+    const { state, report } = this.#options;
     this.#tickets.delete(number);
     this.#unconfirmed.set(partition, this.#unconfirmed.get(partition)! - 1);
-    this.#options.state.settle(partition, offset, isStored ? 'done' : 'failed');
-    if (isStored) this.#options.report.replayed++;
+    if (isStored) {
+      state.settle(partition, offset, 'done');
+      report.replayed++;
+      if (isInDoubt) report.marked++;
+    } else {
+      // A rejection does not disprove that an earlier run has stored it: it stays in doubt.
+      if (!isInDoubt) state.settle(partition, offset, 'failed');
+      if (failure !== undefined) report.addRejection(failure);
+    }
     this.#progressMs = performance.now();
     this.#wake();
   }

@@ -13,12 +13,13 @@ import type { Heartbeat } from '../listen/reader.ts';
 import type { ProgressState } from '../progress.ts';
 import type { ReplayOptions } from './arguments.ts';
 import { Checker } from './checker.ts';
+import { Classifier } from './classifier.ts';
 import { ReplayLanes } from './lanes.ts';
 import { REPLAY_LIMITS } from './limits.ts';
 import { routesTo, streamsForReplay } from './replay-stages.ts';
 import { Replayer } from './replayer.ts';
 import { ReplayReport } from './report.ts';
-import { isSelected, selectedRange } from './selection.ts';
+import { selectedRange } from './selection.ts';
 import { hasStartedAgain, removedOpen, sourceTopic, whenAvailable } from './source-topic.ts';
 import {
   demandSource,
@@ -52,11 +53,10 @@ export class ReplayRun {
   readonly report = new ReplayReport();
   readonly #options: ReplayRunOptions;
   readonly #lanes: ReplayLanes;
-  readonly #checker: Checker;
   readonly #routes: ReturnType<typeof routesTo>;
   /** Undefined in a dry run. */
   #replayer: Replayer | undefined;
-  #replayed!: ReplayedOffsets;
+  #classifier!: Classifier;
   #reader: RangeReader | undefined;
   /** Next offset by partition. */
   readonly #next = new Map<number, bigint>();
@@ -68,7 +68,6 @@ export class ReplayRun {
     const file = streamsForReplay(options.file, target.name);
     this.#lanes = new ReplayLanes({ config, file, topic: target.topic, log, say });
     this.#routes = routesTo(this.#lanes.table, target.name);
-    this.#checker = new Checker(config);
   }
 
   /** Dead letters are being read: there is something to report. */
@@ -109,8 +108,7 @@ export class ReplayRun {
   async #check(topic: SourceTopic, path: string): Promise<void> {
     const { source, offsets } = loadState(path);
     if (source !== undefined) demandSource(path, source, topic);
-    this.#replayed = offsets;
-    await this.#read(path);
+    await this.#read(path, offsets);
   }
 
   async #replay(topic: SourceTopic, path: string): Promise<void> {
@@ -118,8 +116,7 @@ export class ReplayRun {
     let state: StateFile | undefined;
     try {
       state = await StateFile.open(path, topic);
-      this.#replayed = state.offsets;
-      await this.#read(path, state);
+      await this.#read(path, state.offsets, state);
     } finally {
       this.#lanes.stop();
       // After a failure: fewer dead letters are then in doubt.
@@ -130,16 +127,23 @@ export class ReplayRun {
   }
 
   /** Reads the selected offsets, and replays those that pass if there is a state to record it. */
-  async #read(path: string, state?: StateFile): Promise<void> {
-    const { options, kafka, source, say, signal } = this.#options;
-    const { sinceMs } = options.selection;
+  async #read(path: string, replayed: ReplayedOffsets, state?: StateFile): Promise<void> {
+    const { options, config, kafka, source, target, say, signal } = this.#options;
+    const { selection } = options;
     const bounds = await this.#available(source.topic, () =>
-      fetchBounds(kafka, source.topic, 0, sinceMs),
+      fetchBounds(kafka, source.topic, 0, selection.sinceMs),
     );
-    const replayed = this.#replayed;
     if (hasStartedAgain(replayed, bounds)) throw recreated(path, source.topic);
-    const { range, removed } = selectedRange(source.topic, bounds, options.selection);
+    const { range, removed } = selectedRange(source.topic, bounds, selection);
     this.report.removed = removed;
+    this.#classifier = new Classifier({
+      checker: new Checker(config),
+      routes: this.#routes,
+      stream: target.name,
+      selection,
+      report: this.report,
+      done: replayed.done,
+    });
     for (const [partition, first] of range.first) this.#next.set(partition, first);
     const lost = removedOpen(replayed, bounds);
     if (lost > 0) {
@@ -204,7 +208,7 @@ export class ReplayRun {
       this.#next.set(partition, BigInt(record.offset) + 1n);
       this.report.read++;
       const letter = deadLetterIn(record);
-      if (this.#passes(partition, letter)) passing.push(letter);
+      if (this.#classifier.passes(partition, letter)) passing.push(letter);
     }
     await this.#replayer?.send(partition, passing, heartbeat);
   }
@@ -213,38 +217,6 @@ export class ReplayRun {
   #skipTo(partition: number, offset: bigint): void {
     if (this.#options.signal.aborted) return;
     this.report.removed += Number(offset - (this.#next.get(partition) ?? offset));
-  }
-
-  /** Returns whether a dead letter is to be replayed, and counts it if not. */
-  #passes(partition: number, letter: DeadLetter): boolean {
-    const { report } = this;
-    const { options, target } = this.#options;
-    if (!isSelected(letter, options.selection)) {
-      report.unselected++;
-      return false;
-    }
-    const isOther = letter.stream !== undefined && letter.stream !== target.name;
-    if (!isOther && this.#replayed.done.of(partition).has(letter.offset)) {
-      report.alreadyReplayed++;
-      return false;
-    }
-    const verdict = isOther
-      ? ({ result: 'otherStream' } as const)
-      : this.#checker.check(letter, this.#routes);
-    switch (verdict.result) {
-      case 'passes':
-        report.passing++;
-        return true;
-      case 'fails':
-        report.addFailure(verdict);
-        return false;
-      case 'otherStream':
-        report.otherStream++;
-        return false;
-      case 'notReplayable':
-        report.addObstacle(verdict.obstacle);
-        return false;
-    }
   }
 
   #available<T>(topic: string, request: () => Promise<T>): Promise<T> {

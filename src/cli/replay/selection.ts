@@ -7,11 +7,11 @@ import type { SelectionOptions } from './arguments.ts';
 
 /** Returns whether a dead letter in the range meets the conditions. */
 export function isSelected(
-  { timestamp, code, identity }: DeadLetter,
+  { received, code, identity }: DeadLetter,
   { sinceMs, untilMs, codes, identities }: SelectionOptions,
 ): boolean {
-  if (sinceMs !== undefined && timestamp < sinceMs) return false;
-  if (untilMs !== undefined && timestamp >= untilMs) return false;
+  if (sinceMs !== undefined && received < sinceMs) return false;
+  if (untilMs !== undefined && received >= untilMs) return false;
   if (codes.size > 0 && !codes.has(code)) return false;
   return identities.size === 0 || (identity !== undefined && identities.has(identity));
 }
@@ -26,6 +26,7 @@ export interface SelectedRange {
 /**
  * Returns the offsets that may be selected: from the first one at that time, or of the offsets, to
  * the current end of the topic. Timestamps are not in order: each dead letter is checked as well.
+ * No record is stored with a timestamp before its arrival, so that none is left out.
  * @throws StartError (exit code 2) if there is no such partition
  */
 export function selectedRange(

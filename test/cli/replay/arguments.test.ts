@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { parseReplayArguments } from '../../../src/cli/replay/arguments.ts';
 import { replayHelp } from '../../../src/cli/replay/help.ts';
 import { REPLAY_LIMITS } from '../../../src/cli/replay/limits.ts';
+import { headerText } from '../../../src/worker/streams/header-text.ts';
 
 const NOW = Date.parse('2026-11-30T12:00:00Z');
 const STREAMS = ['--from', 'rejected', '--stream', 'clicks'];
@@ -44,6 +45,9 @@ test('times, codes, clients, partitions and offsets select', () => {
     offsets: { first: 10, last: 20 },
   });
   assert.deepEqual([rate, isDryRun], [500, true]);
+  const long = parse('--identity', 'x'.repeat(1_000)).selection;
+  assert.deepEqual(long.identities, new Set([headerText('x'.repeat(1_000))]));
+  assert.ok(!long.identities.has('x'.repeat(1_000)), 'cut as in the header');
   const { offsets, partitions } = parse('--partition', '0,2', '--partition', '3').selection;
   assert.deepEqual([offsets, partitions], [undefined, new Set([0, 2, 3])]);
   const single = parse('--partition', '0', '--offset', '7').selection;
@@ -54,7 +58,8 @@ const INVALID: readonly (readonly [argv: string[], message: RegExp])[] = [
   [['--stream', 'a'], /--from is missing/],
   [['--from', 'a'], /--stream is missing/],
   [['--from', 'A', '--stream', 'b'], /--from must be 1 to 64 lower-case letters/],
-  [[...STREAMS, '--code', 'nonsense'], /--code must be rejection codes such as schema/],
+  [[...STREAMS, '--code', 'nonsense'], /--code must be codes of dead letters such as schema/],
+  [[...STREAMS, '--code', 'schema,rate_limited'], /--code must be codes of dead letters/],
   [[...STREAMS, '--since', 'end'], /--since must be a time since 1970/],
   [[...STREAMS, '--since', '-1h', '--until', '-2h'], /--since must be earlier than --until/],
   [[...STREAMS, '--offset', '1'], /--offset requires one partition/],

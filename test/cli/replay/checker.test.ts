@@ -3,7 +3,10 @@ import { test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
 import { pino } from 'pino';
 import { Checker } from '../../../src/cli/replay/checker.ts';
+import { Classifier } from '../../../src/cli/replay/classifier.ts';
+import { PartitionedOffsets } from '../../../src/cli/replay/offset-set.ts';
 import { provenanceIn, routesTo, streamsForReplay } from '../../../src/cli/replay/replay-stages.ts';
+import { ReplayReport } from '../../../src/cli/replay/report.ts';
 import { isSelected, selectedRange } from '../../../src/cli/replay/selection.ts';
 import { deadLetterIn } from '../../../src/kafka/dead-letter.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
@@ -161,7 +164,29 @@ test('dead letters are selected by time, code and client', () => {
   assert.ok(!selects({ untilMs: RECEIVED }));
   assert.ok(!selects({ codes: new Set(['too_deep']) }));
   assert.ok(selects({ identities: new Set(['ann']) }));
+  // A topic may set the time at which it stores a record.
+  const appended = deadLetterIn({ ...letterRecord(), timestamp: String(RECEIVED + 60_000) });
+  assert.ok(isSelected(appended, { ...ALL, sinceMs: RECEIVED, untilMs: RECEIVED + 1 }));
   assert.ok(!selects({ identities: new Set(['bob']) }));
+});
+
+test('one that was replayed to another stream is none of this one', () => {
+  const report = new ReplayReport();
+  const done = new PartitionedOffsets();
+  done.of(0).add(0, 3);
+  const options = { checker, routes, stream: 'clicks', selection: ALL, report, done };
+  const classifier = new Classifier(options);
+  const passes = (facts: LetterFacts) => classifier.passes(0, deadLetterIn(letterRecord(facts)));
+  const unnamed = { stream: undefined };
+  assert.ok(!passes({ ...unnamed, offset: 0, value: '{"type":"order"}' }));
+  assert.ok(!passes({ offset: 1, stream: 'orders' }));
+  assert.deepEqual([report.otherStream, report.alreadyReplayed], [2, 0]);
+  assert.ok(!passes({ ...unnamed, offset: 2, value: '{"type":"click"}' }));
+  // The schema may have changed since.
+  assert.ok(!passes({ offset: 3, value: '{"a":"x"}' }));
+  assert.deepEqual([report.otherStream, report.alreadyReplayed], [2, 2]);
+  assert.ok(passes({ offset: 4, value: '{"a":1}' }));
+  assert.deepEqual([report.passing, report.selected], [1, 3]);
 });
 
 test('the range is the snapshot, of the chosen partitions and offsets', () => {

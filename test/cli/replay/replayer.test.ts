@@ -30,12 +30,15 @@ interface Stored {
 class FakeLanes implements EventLanes {
   readonly hasRoom = true;
   readonly kafka: Stored[];
+  /** Events of each dead letter. */
+  readonly #events: number;
   readonly #waiting: { readonly ticket: number; readonly stored: Stored }[] = [];
   #unconfirmed: number[] = [];
   isFrozen = false;
 
-  constructor(kafka: Stored[]) {
+  constructor(kafka: Stored[], events: number) {
     this.kafka = kafka;
+    this.#events = events;
   }
 
   send(
@@ -45,11 +48,11 @@ class FakeLanes implements EventLanes {
     _route: Route,
     { resent }: Provenance,
   ): void {
-    this.#waiting.push({
-      ticket,
-      stored: { origin: `${partition}:${offset}`, isMarked: resent > 0 },
-    });
-    this.replayer.accepted(ticket);
+    const stored = { origin: `${partition}:${offset}`, isMarked: resent > 0 };
+    for (let event = 0; event < this.#events; event++) {
+      this.#waiting.push({ ticket, stored });
+      this.replayer.accepted(ticket);
+    }
   }
 
   replayer!: Replayer;
@@ -72,9 +75,11 @@ class FakeLanes implements EventLanes {
     for (const ticket of tickets) this.replayer.stored(ticket);
   }
 
-  /** Rejects the first event. */
-  reject(code: 'rejected_by_kafka' | 'timeout'): void {
-    for (const { ticket } of this.#waiting.splice(0, 1)) this.replayer.rejected(ticket, code, '');
+  /** Rejects the first events. */
+  reject(code: 'rejected_by_kafka' | 'timeout', count = 1): void {
+    for (const { ticket } of this.#waiting.splice(0, count)) {
+      this.replayer.rejected(ticket, code, '');
+    }
   }
 
   freeze(): void {
@@ -87,11 +92,12 @@ interface Setup {
   readonly path: string;
   readonly signal?: AbortSignal;
   readonly patienceMs?: number;
+  readonly events?: number;
 }
 
-async function replayerFor({ kafka = [], path, signal, patienceMs = 5_000 }: Setup) {
+async function replayerFor({ kafka = [], path, signal, patienceMs = 5_000, events = 1 }: Setup) {
   const state = await StateFile.open(path, SOURCE);
-  const lanes = new FakeLanes(kafka);
+  const lanes = new FakeLanes(kafka, events);
   const report = new ReplayReport();
   const replayer = new Replayer({
     state,
@@ -175,6 +181,38 @@ test('an event that Kafka rejects is not done, and can be replayed later without
   assert.deepEqual([done.toJSON(), open.toJSON()], [{ 0: '1-2' }, {}]);
   assert.deepEqual([report.passing, report.replayed, report.failing], [2, 2, 1]);
   assert.equal(report.failures[0]?.code, 'rejected_by_kafka');
+});
+
+test('a dead letter with several events counts once: replayed if one of them is stored', async () => {
+  const path = join(folder, 'several');
+  const { state, lanes, report, replayer } = await replayerFor({ path, events: 3 });
+  report.passing = 2;
+  await replayer.send(0, letters(2), beat);
+  lanes.reject('rejected_by_kafka', 5);
+  lanes.store(1);
+  lanes.confirm();
+  await replayer.drain();
+  await state.close();
+  assert.deepEqual(loadState(path).offsets.done.toJSON(), { 0: '1' });
+  assert.deepEqual([report.passing, report.replayed, report.failing], [1, 1, 1]);
+});
+
+test('one that an earlier run may have stored stays in doubt after Kafka has rejected it', async () => {
+  const path = join(folder, 'doubt');
+  const killed = await replayerFor({ path });
+  await killed.replayer.send(0, letters(2), beat);
+  await killed.state.close();
+  const { state, lanes, report, replayer } = await replayerFor({ path });
+  report.passing = 2;
+  await replayer.send(0, letters(2), beat);
+  lanes.reject('rejected_by_kafka');
+  lanes.store(1);
+  lanes.confirm();
+  await replayer.drain();
+  await state.close();
+  const { done, open } = loadState(path).offsets;
+  assert.deepEqual([done.toJSON(), open.toJSON()], [{ 0: '1' }, { 0: '0' }]);
+  assert.deepEqual([report.replayed, report.marked, report.failing], [1, 1, 1]);
 });
 
 test('a result without a definite answer ends the replay before a later event overtakes', async () => {
