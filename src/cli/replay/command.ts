@@ -35,7 +35,7 @@ export async function runReplay(argv: readonly string[]): Promise<number> {
   }
   for (const warning of unknownSettings(process.env)) complain(warning);
   const config = readConfig(process.env);
-  const file = await readStreams(config);
+  const file = await readStreams(config, complain);
   const source = findStream(file, options.from, true);
   const target = findStream(file, options.stream, false);
   const stop = new AbortController();
@@ -69,11 +69,11 @@ export async function runReplay(argv: readonly string[]): Promise<number> {
 }
 
 async function print(
-  { report }: ReplayRun,
+  { report, state }: ReplayRun,
   options: ReplayOptions,
   isComplete: boolean,
 ): Promise<void> {
-  const facts = { ...options, isComplete };
+  const facts = { ...options, isComplete, state };
   const lines = options.json ? [JSON.stringify(report.summary(facts))] : report.lines(facts);
   await new Output(process.stdout, () => {}).write(`${lines.join('\n')}\n`);
 }
@@ -87,17 +87,21 @@ export function defaultStatePath(
   return join(folder, 'forebay', `replay-${cluster.replace(/[^\w-]/g, '_')}-${topic}.log`);
 }
 
-/** Reads the stream file and its schemas as the gateway does. */
-async function readStreams(config: Config): Promise<StreamFile> {
+/**
+ * Reads the stream file and its schemas as the gateway does.
+ * @param say called with each warning
+ * @throws StartError (exit code 2 if the file is invalid, 1 if it or the registry is unavailable)
+ */
+export async function readStreams(
+  config: Config,
+  say: (line: string) => void,
+): Promise<StreamFile> {
   const { streamsFile } = config;
   if (streamsFile === undefined) throw invalid('set FOREBAY_STREAMS_FILE, the file of the streams');
-  try {
-    const load = await streamLoader(config, streamsFile);
-    return load().file;
-  } catch (error) {
-    if (!(error instanceof StartError)) throw error;
-    throw new StartError(error.message, EXIT.configuration);
-  }
+  const load = await streamLoader(config, streamsFile);
+  const { file, warnings } = load();
+  for (const warning of warnings) say(`warning: ${warning}`);
+  return file;
 }
 
 /** @throws StartError (exit code 2) if there is no such stream, internal or not */

@@ -7,7 +7,8 @@ export function replayHelp(): string {
   return `Usage: ${me} replay --from STREAM --stream NAME [options]
 
 Validates the dead letters of a stream against its current schema, and produces those that pass now
-to its topic, in the form in which the gateway would have stored them. None is replayed twice.
+to its topic, in the form in which the gateway would have stored them. None that is known to be
+stored is replayed twice; those in doubt are marked with the header fb-resent.
 
   --from STREAM           the internal stream of the dead letters, in FOREBAY_STREAMS_FILE
   --stream NAME           the stream whose dead letters to replay
@@ -29,15 +30,18 @@ to its topic, in the form in which the gateway would have stored them. None is r
   --help                  this text
 
 The state file records what was replayed: run the command again after an interruption, or with
-another selection. Keep the file: without it, events are replayed again. Each replayed event has the
-header fb-replayed with the partition and offset of its dead letter. Events that an earlier run may
-have stored also get fb-resent: up to ${REPLAY_LIMITS.window} for each run that was killed.
+another selection. Keep the file: without it, events are replayed again, and not marked. Each
+replayed event has the header fb-replayed with the partition and offset of its dead letter. Events
+that an earlier run may have stored also get fb-resent: those of up to ${REPLAY_LIMITS.window} dead
+letters for each run that was killed.
 
 Brokers, streams and credentials come from the gateway's environment variables (${me} --help).
-Waits for Kafka up to FOREBAY_EVENT_TIMEOUT_MS. On Ctrl-C it waits for the events in flight and
-ends. Prints the report on stdout; warnings, and a progress bar in a terminal, on stderr.
+Waits for Kafka up to FOREBAY_EVENT_TIMEOUT_MS, but not for a topic that does not exist. On Ctrl-C
+it waits for the events in flight and ends. Prints the report on stdout; warnings, and a progress
+bar in a terminal, on stderr.
 
-Exit codes: 0 every selected dead letter is replayed; 1 stopped before the end, by Kafka, the state
-file or a signal; 2 invalid options or settings; 3 some are still rejected, or not replayable.
+Exit codes: 0 every selected dead letter is replayed; 1 stopped before the end, by Kafka, the schema
+registry, a file that cannot be read or written, or a signal; 2 invalid options, settings or stream
+file; 3 some are still rejected, or not replayable.
 `;
 }

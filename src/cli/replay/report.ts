@@ -94,6 +94,7 @@ export class ReplayReport {
       stream: facts.stream,
       dryRun: facts.isDryRun,
       complete: facts.isComplete,
+      state: facts.state,
       read,
       selected: this.selected,
       unselected,
@@ -145,4 +146,12 @@ export interface ReplayFacts {
   readonly isDryRun: boolean;
   /** All selected dead letters were processed. */
   readonly isComplete: boolean;
+  readonly state: StateFacts | undefined;
+}
+
+/** The state file of a run. */
+export interface StateFacts {
+  readonly path: string;
+  /** There was none before: the run assumes that nothing was replayed. */
+  readonly isNew: boolean;
 }

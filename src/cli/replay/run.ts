@@ -18,7 +18,7 @@ import { ReplayLanes } from './lanes.ts';
 import { REPLAY_LIMITS } from './limits.ts';
 import { routesTo, streamsForReplay } from './replay-stages.ts';
 import { Replayer } from './replayer.ts';
-import { ReplayReport } from './report.ts';
+import { ReplayReport, type StateFacts } from './report.ts';
 import { selectedRange } from './selection.ts';
 import { hasStartedAgain, removedOpen, sourceTopic, whenAvailable } from './source-topic.ts';
 import {
@@ -57,6 +57,7 @@ export class ReplayRun {
   /** Undefined in a dry run. */
   #replayer: Replayer | undefined;
   #classifier!: Classifier;
+  #stateFacts: StateFacts | undefined;
   #reader: RangeReader | undefined;
   /** Next offset by partition. */
   readonly #next = new Map<number, bigint>();
@@ -73,6 +74,11 @@ export class ReplayRun {
   /** Dead letters are being read: there is something to report. */
   get hasBegun(): boolean {
     return this.#reader !== undefined;
+  }
+
+  /** Undefined before it is opened. */
+  get state(): StateFacts | undefined {
+    return this.#stateFacts;
   }
 
   get progress(): ProgressState {
@@ -108,7 +114,16 @@ export class ReplayRun {
   async #check(topic: SourceTopic, path: string): Promise<void> {
     const { source, offsets } = loadState(path);
     if (source !== undefined) demandSource(path, source, topic);
+    this.#noteState({ path, isNew: source === undefined });
     await this.#read(path, offsets);
+  }
+
+  /** Without a state file, an earlier replay cannot be ruled out, and its events not be marked. */
+  #noteState(facts: StateFacts): void {
+    this.#stateFacts = facts;
+    if (!facts.isNew) return;
+    const { say } = this.#options;
+    say(`no state file at ${facts.path} yet: assumes that nothing was replayed before`);
   }
 
   async #replay(topic: SourceTopic, path: string): Promise<void> {
@@ -116,6 +131,7 @@ export class ReplayRun {
     let state: StateFile | undefined;
     try {
       state = await StateFile.open(path, topic);
+      this.#noteState({ path, isNew: state.isNew });
       await this.#read(path, state.offsets, state);
     } finally {
       this.#lanes.stop();

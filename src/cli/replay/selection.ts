@@ -26,7 +26,7 @@ export interface SelectedRange {
 /**
  * Returns the offsets that may be selected: from the first one at that time, or of the offsets, to
  * the current end of the topic. Timestamps are not in order: each dead letter is checked as well.
- * No record is stored with a timestamp before its arrival, so that none is left out.
+ * Their timestamp is the arrival or, as the topic may demand, the later time of storage.
  * @throws StartError (exit code 2) if there is no such partition
  */
 export function selectedRange(

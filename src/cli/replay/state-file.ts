@@ -67,31 +67,39 @@ export class ReplayedOffsets {
 
 /** Content of a state file. */
 export interface LoadedState {
-  /** Undefined = there is no file yet, or nothing was written to it. */
+  /** Undefined = there is no file yet, or an empty one. */
   readonly source: SourceTopic | undefined;
   readonly offsets: ReplayedOffsets;
-  /** Bytes of complete lines. */
+  /** Bytes of valid lines. */
   readonly bytes: number;
 }
 
+/** Lines that a file has from the moment at which it gets its name: they are complete. */
+const CREATED_LINES = 2;
+
 /**
- * Reads a state file without changing it.
+ * Reads a state file without changing it. Ignores a last line that is not valid: the system has
+ * failed before it was on disk, and so before the dead letters that it begins were produced.
  * @throws StartError (exit code 1) if it is corrupt or unreadable
  */
 export function loadState(path: string): LoadedState {
   const offsets = new ReplayedOffsets();
   const bytes = readBytes(path);
   const end = bytes.lastIndexOf('\n') + 1;
-  if (end === 0) return { source: undefined, offsets, bytes: 0 };
-  const [first = '', ...lines] = bytes.toString('latin1', 0, end - 1).split('\n');
+  if (bytes.length === 0) return { source: undefined, offsets, bytes: 0 };
+  const [first = '', ...lines] = bytes.toString('latin1', 0, Math.max(0, end - 1)).split('\n');
   const source = sourceIn(contentOf(first));
   if (source === undefined) throw corrupt(path, 1);
+  if (lines.length === 0) throw corrupt(path, CREATED_LINES);
+  let length = end;
   for (const [index, line] of lines.entries()) {
     const changes = changesIn(contentOf(line));
-    if (changes === undefined) throw corrupt(path, index + 2);
-    offsets.apply(changes);
+    const number = index + 2;
+    if (changes !== undefined) offsets.apply(changes);
+    else if (index < lines.length - 1 || number <= CREATED_LINES) throw corrupt(path, number);
+    else length -= line.length + 1;
   }
-  return { source, offsets, bytes: end };
+  return { source, offsets, bytes: length };
 }
 
 function readBytes(path: string): Buffer {
@@ -145,16 +153,19 @@ export class StateFile {
   readonly #path: string;
   readonly #handle: FileHandle;
   readonly offsets: ReplayedOffsets;
+  /** There was no file before. */
+  readonly isNew: boolean;
   #bytes: number;
   /** Results that are not in the file yet. */
   #results: Changes = {};
   /** The last write, which the next one follows. */
   #written: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, handle: FileHandle, offsets: ReplayedOffsets, bytes: number) {
+  private constructor(path: string, handle: FileHandle, { source, offsets, bytes }: LoadedState) {
     this.#path = path;
     this.#handle = handle;
     this.offsets = offsets;
+    this.isNew = source === undefined;
     this.#bytes = bytes;
   }
 
@@ -176,7 +187,7 @@ export class StateFile {
       // Removes a last line that was not written to its end.
       await handle.truncate(length);
       await handle.sync();
-      return new StateFile(path, handle, offsets, length);
+      return new StateFile(path, handle, { source: found, offsets, bytes: length });
     } catch (error) {
       throw failed(`cannot write the state file ${path}: ${systemReason(error)}`);
     }

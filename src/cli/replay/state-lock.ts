@@ -1,14 +1,22 @@
 /** Lock file that keeps two replays from using one state file at the same time. */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { attempt, EXIT, StartError, systemReason } from '../../common/errors.ts';
 
-/** Content of a lock file. */
-interface Holder {
-  readonly pid: number;
+/** Scope of process numbers; facts that the system does not tell are absent. */
+interface Place {
   readonly host: string;
+  /** Id of the boot of the machine: hosts may share a name. */
+  readonly boot?: string | undefined;
+  /** Namespace of process numbers: containers may share a host name. */
+  readonly namespace?: string | undefined;
+}
+
+/** Content of a lock file. */
+interface Holder extends Place {
+  readonly pid: number;
   /** Start of the process, in ticks since the boot; absent where the system does not tell. */
   readonly started?: string | undefined;
   readonly nonce: string;
@@ -38,7 +46,7 @@ export class StateLock {
     const { pid } = process;
     const holder: Holder = {
       pid,
-      host: hostname(),
+      ...placeOfThis(),
       started: statOf(pid)?.[START_TIME_FIELD],
       nonce: this.#nonce,
     };
@@ -72,9 +80,10 @@ function readHolder(path: string): Holder | undefined {
   return isHolder ? (value as Holder) : undefined;
 }
 
-/** Returns whether the holder may be running: only processes of this host can be looked up. */
-function mayRun({ pid, host, started }: Holder): boolean {
-  if (host !== hostname()) return true;
+/** Returns whether the holder may be running: only processes of this place can be looked up. */
+function mayRun(holder: Holder): boolean {
+  const { pid, started } = holder;
+  if (!isHere(holder)) return true;
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -87,6 +96,19 @@ function mayRun({ pid, host, started }: Holder): boolean {
   return started === undefined || stat[START_TIME_FIELD] === started;
 }
 
+function placeOfThis(): Place {
+  return {
+    host: hostname(),
+    boot: attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
+    namespace: attempt(() => readlinkSync('/proc/self/ns/pid')),
+  };
+}
+
+function isHere({ host, boot, namespace }: Place): boolean {
+  const here = placeOfThis();
+  return host === here.host && boot === here.boot && namespace === here.namespace;
+}
+
 /** Returns the facts about a process; undefined where there is no /proc. */
 function statOf(pid: number): string[] | undefined {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -96,9 +118,9 @@ function statOf(pid: number): string[] | undefined {
 function heldBy(path: string, holder: Holder | undefined): string {
   if (holder === undefined) return `another replay has just taken ${path}; try again`;
   const { pid, host } = holder;
-  const other = host === hostname() ? `process ${pid}` : `process ${pid} on ${host}`;
-  const advice = host === hostname() ? '' : `; if it has ended, remove ${path}`;
-  return `${other} is replaying with this state file${advice}`;
+  if (isHere(holder)) return `process ${pid} is replaying with this state file`;
+  const other = host === hostname() ? 'in another container or boot' : `on ${host}`;
+  return `process ${pid} ${other} is replaying with this state file; if it has ended, remove ${path}`;
 }
 
 function failed(message: string): StartError {

@@ -89,5 +89,5 @@ test('the commands of the page have valid options', () => {
   const commands = [...page.matchAll(/^node dist\/main\.js replay (.*)$/gm)];
   assert.ok(commands.length > 1, 'the page has commands');
   for (const [, argv = ''] of commands) parseReplayArguments(argv.split(' '), NOW);
-  assert.match(page, new RegExp(`these are up to ${REPLAY_LIMITS.window},`));
+  assert.match(page, new RegExp(`These are up to ${REPLAY_LIMITS.window} for each run`));
 });

@@ -7,7 +7,13 @@ import { ReplayReport } from '../../../src/cli/replay/report.ts';
 import { hasStartedAgain, removedOpen } from '../../../src/cli/replay/source-topic.ts';
 import { ReplayedOffsets } from '../../../src/cli/replay/state-file.ts';
 
-const FACTS = { from: 'rejected', stream: 'clicks', isDryRun: false, isComplete: true };
+const FACTS = {
+  from: 'rejected',
+  stream: 'clicks',
+  isDryRun: false,
+  isComplete: true,
+  state: undefined,
+};
 
 function reportOf(counts: Partial<Record<'passing' | 'replayed' | 'marked', number>>) {
   const report = new ReplayReport();
@@ -37,11 +43,13 @@ test('the report counts every dead letter once, by reason', () => {
     '         4  removed by the retention of the topic',
     'stopped before the end: run it again to resume',
   ]);
-  assert.deepEqual(report.summary(FACTS), {
+  const state = { path: '/s', isNew: true };
+  assert.deepEqual(report.summary({ ...FACTS, state }), {
     from: 'rejected',
     stream: 'clicks',
     dryRun: false,
     complete: true,
+    state,
     read: 10,
     selected: 8,
     unselected: 1,

@@ -8,7 +8,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { OffsetSet } from '../../../src/cli/replay/offset-set.ts';
@@ -65,16 +65,14 @@ test('a line that was not written to its end is ignored, and removed', async () 
   assert.deepEqual(contentOf(path), { done: { 0: '1-2' }, open: { 0: '0,3-4' } });
   await (await StateFile.open(path, SOURCE)).close();
   assert.deepEqual(readFileSync(path), whole);
-  writeFileSync(path, whole.subarray(0, 20));
-  await (await StateFile.open(path, SOURCE)).close();
-  assert.deepEqual(contentOf(path), { done: {}, open: {} });
 });
 
 test('any other changed byte is an error that names the line', async () => {
   const path = await writtenFile();
   const whole = readFileSync(path);
+  const last = whole.lastIndexOf('\n', whole.length - 2);
   const lineFeeds = whole.toString('latin1').split('\n').length - 1;
-  for (let at = 0; at < whole.length - 1; at++) {
+  for (let at = 0; at < last; at++) {
     const changed = Buffer.from(whole);
     changed[at]! ^= 1;
     writeFileSync(path, changed);
@@ -82,7 +80,41 @@ test('any other changed byte is an error that names the line', async () => {
     const message = new RegExp(`^replay: the state file .* is corrupt in line ${line}: `);
     assert.throws(() => loadState(path), { name: 'StartError', exitCode: 1, message });
   }
-  assert.ok(lineFeeds > 2, 'the file has lines');
+  assert.ok(lineFeeds > 3, 'the file has lines');
+  const [first = '', second = ''] = whole.toString('latin1').split('\n');
+  for (const [content, line] of [
+    [first.slice(0, 20), 1],
+    [`${first}\n`, 2],
+    [`${first}\n${second.slice(0, 20)}\n`, 2],
+  ] as const) {
+    writeFileSync(path, content);
+    assert.throws(() => loadState(path), { message: new RegExp(`is corrupt in line ${line}: `) });
+  }
+});
+
+test('a last line that the system has not written in full is ignored, and removed', async () => {
+  const path = await writtenFile();
+  const whole = readFileSync(path);
+  const last = whole.lastIndexOf('\n', whole.length - 2) + 1;
+  for (let at = last; at < whole.length - 1; at++) {
+    // The rest of its disk block is missing.
+    writeFileSync(path, Buffer.from(whole).fill(0, at, whole.length - 1));
+    assert.deepEqual(contentOf(path), { done: {}, open: { 0: '0-4' } });
+  }
+  await (await StateFile.open(path, SOURCE)).close();
+  assert.deepEqual(readFileSync(path), whole.subarray(0, last));
+});
+
+test('only a file that did not exist, or is empty, is new', async () => {
+  const path = newPath();
+  const isNew = async () => {
+    const state = await StateFile.open(path, SOURCE);
+    await state.close();
+    return state.isNew;
+  };
+  assert.deepEqual([await isNew(), await isNew()], [true, false]);
+  writeFileSync(path, '');
+  assert.ok(await isNew());
 });
 
 test('the file of another topic, cluster or a former topic is rejected', async () => {
@@ -149,7 +181,10 @@ test('a lock keeps a second replay out until it is released', () => {
 test('the lock of a process that has ended is replaced, and not released by it', () => {
   const path = `${newPath()}.lock`;
   const { pid } = spawnSync(process.execPath, ['-e', '']);
-  const holder = { pid, host: hostname(), nonce: 'x' };
+  const own = new StateLock(path);
+  const here = JSON.parse(readFileSync(path, 'utf8')) as object;
+  own.release();
+  const holder = { ...here, pid, nonce: 'x' };
   writeFileSync(path, JSON.stringify(holder));
   const lock = new StateLock(path);
   // Another process has the number now.
@@ -160,4 +195,10 @@ test('the lock of a process that has ended is replaced, and not released by it',
   new StateLock(path).release();
   writeFileSync(path, JSON.stringify({ ...holder, host: 'elsewhere' }));
   assert.throws(() => new StateLock(path), /process \d+ on elsewhere .*if it has ended, remove/);
+  // Processes that share the name of the host, but not the process numbers.
+  for (const place of [{ namespace: 'pid:[1]' }, { boot: 'x' }]) {
+    writeFileSync(path, JSON.stringify({ ...holder, ...place }));
+    const message = /process \d+ in another container or boot is .*if it has ended, remove/;
+    assert.throws(() => new StateLock(path), message);
+  }
 });
