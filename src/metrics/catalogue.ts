@@ -356,7 +356,7 @@ export const CATALOGUE = [
     name: 'forebay_streams_reloads_total',
     type: 'counter',
     unit: 'reloads',
-    help: 'Changed stream files read by a running instance; rejected: the file has errors.',
+    help: 'Changes of the stream file or its schemas; rejected: those with errors.',
     from: 'primary',
     label: { name: 'result', values: RELOAD_RESULTS },
   },

@@ -23,6 +23,7 @@ const prefix = uniqueTopic();
 const topicOf = (stream: string) => `${prefix}.${stream}`;
 const declared = (name: string, rest: string, config = '') =>
   `  ${name}: { topic: ${topicOf(name)}, create: { partitions: 1, replication: 1${config} }, ${rest} }\n`;
+const WORKERS = 2;
 const COMPACTED = ', config: { cleanup.policy: compact }';
 const CLICKS =
   'match: [click], schema: { file: click.json }, key: { field: user }, headers: [user-agent]';
@@ -49,9 +50,17 @@ before(async () => {
   const env = {
     FOREBAY_STREAMS_FILE: path,
     FOREBAY_KEYS_FILE: keys.path,
-    FOREBAY_WORKERS: '2',
+    FOREBAY_WORKERS: String(WORKERS),
   };
   gateway = await startGateway({ brokers, topic: uniqueTopic(), env });
+  // The topic of dead letters is not required: the workers may know it after they are ready.
+  await until(
+    async () => {
+      const metrics = await gateway.metrics();
+      return metrics.value('forebay_lanes', { stream: 'rejected' }) === WORKERS;
+    },
+    { everyMs: 100, what: 'lanes for dead letters' },
+  );
 });
 after(async () => {
   await gateway?.stop();
