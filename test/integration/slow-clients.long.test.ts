@@ -105,7 +105,8 @@ test('2,000 clients that send heads and bodies byte by byte are closed', { skip 
 test('1,000 clients that read byte by byte are closed, and 1,000 that request ranges', {
   skip,
 }, async (t) => {
-  await withstand(t, 'readers', 0.9 * SOCKETS, () => [
+  // Those of ranges are short, and a busy machine opens the others over several seconds.
+  await withstand(t, 'readers', 0.5 * SOCKETS, () => [
     attack(t, '/page.js', '-X', '-w', '1', '-y', '2', '-n', '1', '-z', '1', '-k', '10'),
     attack(t, '/', '-R', '-a', '5', '-b', '2000'),
   ]);
