@@ -141,6 +141,6 @@ test('every invalid event has violations, and no valid one', () => {
         assert.equal(find(value).violations.length === 0, isValid, text);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 });
