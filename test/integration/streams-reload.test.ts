@@ -63,7 +63,13 @@ async function reload(change: () => void) {
   return logged(gateway, 'streams changed').at(-1);
 }
 
-const declare = (...streams: string[]) => reload(() => writeFileSync(path, fileOf(...streams)));
+/** Replaces a file at once: the gateway may read it at any time. */
+function replace(file: string, text: string): void {
+  writeFileSync(`${file}~`, text);
+  renameSync(`${file}~`, file);
+}
+
+const declare = (...streams: string[]) => reload(() => replace(path, fileOf(...streams)));
 
 async function post(
   pathname: string,
@@ -144,18 +150,18 @@ test('a link that is swapped, as in a ConfigMap, is followed; equal content is n
 
 test('a file with errors changes nothing, and is one line with all errors', async () => {
   const before = logged(gateway, FAILED).length;
-  writeFileSync(path, fileOf(CLICKS, '  Wrong: {}\n', stream('worse', ', plain: perhaps')));
+  replace(path, fileOf(CLICKS, '  Wrong: {}\n', stream('worse', ', plain: perhaps')));
   await until(() => logged(gateway, FAILED).length > before, { what: 'the failure' });
   const reason = String(logged(gateway, FAILED).at(-1)?.reason);
   assert.match(reason, /streams\.yaml:\d+:\d+: streams\.Wrong/);
   assert.match(reason, /streams\.worse\.plain/);
   assert.deepEqual(await post('/events/logs', '{"severity":1}'), [200]);
   await declare(CLICKS, LOGS, ORDERS);
-  writeFileSync(schemaPath, '{"type":');
+  replace(schemaPath, '{"type":');
   await until(() => logged(gateway, FAILED).length > before + 1, { what: 'the broken schema' });
   assert.match(String(logged(gateway, FAILED).at(-1)?.reason), /log\.json is not valid JSON/);
   assert.deepEqual(await post('/events/logs', '{"severity":1}'), [200]);
-  await reload(() => writeFileSync(schemaPath, '{"type":"object","required":["level"]}'));
+  await reload(() => replace(schemaPath, '{"type":"object","required":["level"]}'));
   assert.deepEqual(await post('/events/logs', '{"level":1}'), [200]);
 });
 
@@ -166,7 +172,7 @@ test('a stream that an API key names stays until the key does not', async () => 
   keys.writeText(JSON.stringify({ keys: [entry] }));
   await until(() => reloaded() > before, { what: 'the key' });
   const failed = logged(gateway, FAILED).length;
-  writeFileSync(path, fileOf(CLICKS, LOGS));
+  replace(path, fileOf(CLICKS, LOGS));
   await until(() => logged(gateway, FAILED).length > failed, { what: 'the failure' });
   const { reason } = logged(gateway, FAILED).at(-1) ?? {};
   assert.match(String(reason), /the key orderer names streams that do not exist: orders/);
