@@ -32,6 +32,15 @@ function postPacked(body: Buffer, encoding = 'gzip', type = ''): Promise<PostAns
   return post(stage, body, type, { 'Content-Encoding': encoding });
 }
 
+/** Posts a body again while the worker has no time for it: on a busy machine a turn is overlong. */
+async function postUntilDecoded(body: Buffer, encoding: string): Promise<PostAnswer> {
+  for (;;) {
+    const answer = await postPacked(body, encoding);
+    if (answer.status !== 503) return answer;
+    tally.http(0, { buffer_full: 1 });
+  }
+}
+
 test('200: gzip of each type, in any spelling, in several members; stored byte for byte', async () => {
   const lines = 'application/x-ndjson';
   const members = Buffer.concat([gzipSync(`[${A}`), gzipSync(''), gzipSync(`,${B}]`)]);
@@ -119,7 +128,7 @@ test('413: a decompression bomb, while another client is served', async () => {
   const packed: [Buffer, string][] = [[gzipSync(zeros), 'gzip']];
   for (const [encoding, pack] of ENCODERS) packed.push([pack(zeros), encoding]);
   const bombs = Array.from({ length: BOMBS }, (_, index) =>
-    postPacked(...packed[index % packed.length]!),
+    postUntilDecoded(...packed[index % packed.length]!),
   );
   for (let sent = 0; sent < 20; sent++)
     assert.deepEqual(await client.exchange(good('bystander')), []);
