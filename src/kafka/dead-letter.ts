@@ -2,11 +2,14 @@
 import type { IHeaders } from 'kafkajs';
 import {
   CONTENT_TYPE_HEADER,
+  DEAD_LETTER_HEADERS,
   hasHeader,
   lastHeader,
+  RECEIVED_HEADER,
   RESENT_HEADER,
   type RecordHeaders,
   recordHeaders,
+  STREAM_HEADER,
 } from './record-headers.ts';
 
 /** A record as kafkajs reads it. */
@@ -48,17 +51,17 @@ const TIME = /^\d{13}$/;
 export function deadLetterIn(record: ConsumedRecord): DeadLetter {
   const headers = recordHeaders(record.headers);
   const text = (name: string) => lastHeader(headers, name);
-  const received = text('fb-received') ?? '';
+  const received = text(RECEIVED_HEADER) ?? '';
   return {
     offset: Number(record.offset),
     value: record.value,
     isMsgpack: text(CONTENT_TYPE_HEADER) === MSGPACK,
-    isWhole: !hasHeader(headers, 'fb-index'),
-    code: text('fb-error-code') ?? '',
-    stream: text('fb-stream'),
+    isWhole: !hasHeader(headers, DEAD_LETTER_HEADERS.index),
+    code: text(DEAD_LETTER_HEADERS.code) ?? '',
+    stream: text(STREAM_HEADER),
     identity: text('fb-identity'),
     received: TIME.test(received) ? Number(received) : Number(record.timestamp),
-    isTruncated: hasHeader(headers, 'fb-truncated'),
+    isTruncated: hasHeader(headers, DEAD_LETTER_HEADERS.truncated),
     isResent: hasHeader(headers, RESENT_HEADER),
     headers,
   };

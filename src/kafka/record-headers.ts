@@ -11,6 +11,16 @@ export interface RecordHeader {
 /** Headers by name, in the order of their first occurrence; a name may be repeated. */
 export type RecordHeaders = readonly RecordHeader[];
 
+/** Headers that only dead letters have. */
+export const DEAD_LETTER_HEADERS = {
+  code: 'fb-error-code',
+  message: 'fb-error-message',
+  index: 'fb-index',
+  truncated: 'fb-truncated',
+} as const;
+export const RECEIVED_HEADER = 'fb-received';
+export const STREAM_HEADER = 'fb-stream';
+
 /** Present on a record that may be the repeat of another one. */
 export const RESENT_HEADER = 'fb-resent';
 /** Media type of the value. */

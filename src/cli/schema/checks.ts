@@ -1,14 +1,16 @@
 /** Stored events and dead letters against a new schema. */
 import { EVENT_CODES } from '../../common/errors.ts';
-import { hasHeader, lastHeader } from '../../kafka/record-headers.ts';
+import {
+  DEAD_LETTER_HEADERS,
+  hasHeader,
+  lastHeader,
+  STREAM_HEADER,
+} from '../../kafka/record-headers.ts';
 import { eventOrProblem } from '../../kafka/record-value.ts';
 import type { Validator } from '../../worker/intake/validator.ts';
 import { type ListenedRecord, shown } from '../listen/format.ts';
 import { type FailedRecord, Tally, type TallyOptions } from './tally.ts';
 
-const STREAM_HEADER = 'fb-stream';
-const CODE_HEADER = 'fb-error-code';
-const TRUNCATED_HEADER = 'fb-truncated';
 const TRUNCATED = 'truncated: the dead letter is not the whole event';
 /** Code of the dead letters that another schema may accept. */
 const SCHEMA_CODE = 'schema';
@@ -111,13 +113,15 @@ export class DeadLetters {
       this.#ofOtherStreams++;
       return;
     }
-    const code = lastHeader(headers, CODE_HEADER) ?? '';
+    const code = lastHeader(headers, DEAD_LETTER_HEADERS.code) ?? '';
     if (code !== SCHEMA_CODE) {
       const known = Object.hasOwn(EVENT_CODES, code) ? code : UNKNOWN_CODE;
       this.#otherCodes.set(known, (this.#otherCodes.get(known) ?? 0) + 1);
       return;
     }
-    const problem = hasHeader(headers, TRUNCATED_HEADER) ? TRUNCATED : problemOf(record, next);
+    const problem = hasHeader(headers, DEAD_LETTER_HEADERS.truncated)
+      ? TRUNCATED
+      : problemOf(record, next);
     if (problem === undefined) this.tally.pass();
     else this.tally.fail(problem, failedOf(record));
   }

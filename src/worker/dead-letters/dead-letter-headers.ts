@@ -1,6 +1,7 @@
 /** Record headers of dead letters, in a fixed order; docs/dead-letters.md lists them. */
 import type { DeadLetterCode } from '../../common/errors.ts';
 import { parseAddress, siteOf } from '../../common/ip-addresses.ts';
+import { CONTENT_TYPE_HEADER, DEAD_LETTER_HEADERS } from '../../kafka/record-headers.ts';
 import type { HeaderName } from '../../streams/stream-file.ts';
 import { type EncodedHeaders, varintSize, writeVarint } from '../accumulator/records.ts';
 import { RECORD_NAMES } from '../streams/header-encoder.ts';
@@ -62,16 +63,19 @@ export class DeadLetterHeaders implements EncodedHeaders {
   encode(letter: DeadLetterFacts): this {
     this.#length = 1;
     this.#count = 0;
-    this.#add('fb-error-code', letter.code);
-    this.#add('fb-error-message', headerText(letter.message, DEAD_LETTER_LIMITS.messageBytes));
-    this.#add('fb-stream', letter.stream?.name);
-    this.#add('fb-received', String(letter.arrivalTime));
-    this.#add('fb-identity', headerText(letter.identity));
-    this.#add('fb-transport', letter.transport);
-    this.#add('fb-index', letter.index?.toString());
-    this.#add('fb-truncated', letter.completeBytes?.toString());
-    this.#add('fb-resent', letter.isResent ? '1' : undefined);
-    this.#add('content-type', letter.isMsgpack ? 'application/msgpack' : 'application/json');
+    this.#add(DEAD_LETTER_HEADERS.code, letter.code);
+    this.#add(
+      DEAD_LETTER_HEADERS.message,
+      headerText(letter.message, DEAD_LETTER_LIMITS.messageBytes),
+    );
+    this.#add(RECORD_NAMES.stream, letter.stream?.name);
+    this.#add(RECORD_NAMES.received, String(letter.arrivalTime));
+    this.#add(RECORD_NAMES.identity, headerText(letter.identity));
+    this.#add(RECORD_NAMES.transport, letter.transport);
+    this.#add(DEAD_LETTER_HEADERS.index, letter.index?.toString());
+    this.#add(DEAD_LETTER_HEADERS.truncated, letter.completeBytes?.toString());
+    this.#add(RECORD_NAMES.resent, letter.isResent ? '1' : undefined);
+    this.#add(CONTENT_TYPE_HEADER, letter.isMsgpack ? 'application/msgpack' : 'application/json');
     if (letter.stream !== undefined) this.#addFacts(letter.stream, letter.facts);
     this.bytes[0] = this.#count << 1;
     return this;

@@ -8,6 +8,7 @@
 import assert from 'node:assert/strict';
 import { parseAddress, siteOf } from '../../common/ip-addresses.ts';
 import { LIMITS } from '../../config/limits.ts';
+import { RECEIVED_HEADER, RESENT_HEADER, STREAM_HEADER } from '../../kafka/record-headers.ts';
 import { guidHeaderOf, VALUE_SCHEMA_HEADER } from '../../kafka/schema-identity.ts';
 import type { HeaderName, RecordFormatSpec } from '../../streams/stream-file.ts';
 import { type EncodedHeaders, varintSize, writeVarint } from '../accumulator/records.ts';
@@ -16,14 +17,14 @@ import type { EncodedFacts, Facts, Provenance } from './provenance.ts';
 
 /** Names of the record headers by their names in the stream file. */
 export const RECORD_NAMES: Readonly<Record<HeaderName, string>> = {
-  received: 'fb-received',
+  received: RECEIVED_HEADER,
   'event-id': 'fb-id',
-  resent: 'fb-resent',
+  resent: RESENT_HEADER,
   traceparent: 'traceparent',
   tracestate: 'tracestate',
   'request-id': 'fb-request',
   identity: 'fb-identity',
-  stream: 'fb-stream',
+  stream: STREAM_HEADER,
   schema: 'fb-schema',
   transport: 'fb-transport',
   instance: 'fb-instance',
