@@ -4,7 +4,7 @@ import { KIB } from '../../config/limits.ts';
 export const DEAD_LETTER_LIMITS = {
   /** Bytes of a value, which is cut. */
   valueBytes: 64 * KIB,
-  /** By default, those of an internal stream in each worker: few percent of its CPU time. */
+  /** Default rate of an internal stream in each worker, so that a flood leaves Kafka to events. */
   eventsPerSecond: 5_000,
   /** A value takes a token of that rate for each of these. */
   tokenBytes: 4 * KIB,
