@@ -442,7 +442,7 @@ test('a WebSocket that opens while POST pauses after a failure is used immediate
   gateway.blocked = false;
   online?.();
   const connection = await opened(gateway.connections + 1);
-  await until(() => connection.frames.length === 1, { deadlineMs: 5_000 });
+  await until(() => connection.frames.length === 1);
   connection.say({ ack: 1 });
   await until(() => told.a);
   assert.equal(gateway.bodies.length, 1);

@@ -140,7 +140,7 @@ for (const [what, urlOf, problem] of [
     if (url.startsWith('ws:')) gateway.close();
     client = createClient({ url, webSocket: WebSocket });
     const end = client.send({ id: 'a' }).catch(({ message }: SendError) => message);
-    await until(() => failed > 0 && client.status.unacknowledged === 0, { deadlineMs: 20_000 });
+    await until(() => failed > 0 && client.status.unacknowledged === 0);
     await client.close();
     assert.match(String(await end), problem);
     assert.match(String(await end), /; the event was not stored$/);

@@ -248,7 +248,7 @@ for (const way of ['open', 'keyed'] as const) {
         [ids, usedKib] as const,
       );
       const all = () => page.evaluate(() => app.stored.length);
-      await until(async () => (await all()) === count, { deadlineMs: 30_000, everyMs: 100 });
+      await until(async () => (await all()) === count, { everyMs: 100 });
       const stored = await storedIds(way, ids);
       assert.deepEqual([...stored].sort(), [...ids].sort(), 'each once');
       await page.close();
@@ -278,7 +278,7 @@ test('a restored page sends the events that did not fit, and those of beacons, w
     dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
   });
   const all = () => page.evaluate(() => app.stored.length);
-  await until(async () => (await all()) === 100, { deadlineMs: 30_000, everyMs: 100 });
+  await until(async () => (await all()) === 100, { everyMs: 100 });
   const stored = await storedIds('open', ids);
   assert.equal(new Set(stored).size, 100);
   assert(stored.length <= 100 + unacknowledged, 'twice at most what a beacon had');

@@ -127,7 +127,7 @@ test('blocked WebSockets: by POST, and back', async () => {
     await until(() => client.status.state === 'fallback');
   });
   proxy.blocksWebSockets = false;
-  await until(() => client.status.state === 'open', { deadlineMs: 30_000 });
+  await until(() => client.status.state === 'open');
   await send(50);
 });
 
@@ -160,7 +160,7 @@ test('of all copies of an event, at most one has no mark', async () => {
         records.push({ id: String(headers['fb-id']), isMarked: 'fb-resent' in headers });
       },
     });
-    await until(() => records.length === count, { deadlineMs: 30_000, what: `${count} records` });
+    await until(() => records.length === count, { what: `${count} records` });
   } finally {
     await consumer.disconnect();
   }

@@ -45,7 +45,7 @@ async function open(origin: string): Promise<void> {
 }
 
 const titled = (title: RegExp) =>
-  until(async () => title.test(await shown.page.title()), { deadlineMs: 30_000, what: `${title}` });
+  until(async () => title.test(await shown.page.title()), { what: `${title}` });
 
 test('a page of a listed origin loads /client.js from the gateway, and sends', {
   skip,

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { FaultProxy } from '../../bench/chaos/proxy.ts';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
@@ -38,16 +37,14 @@ async function leaders(): Promise<number[]> {
   return (topics[0]?.partitions ?? []).map((partition) => partition.leader);
 }
 
-/** Polls until the partitions' leaders match; fails after the timeout. */
-async function leadersAre(wished: (leaders: number[]) => boolean, timeoutMs: number) {
-  const deadline = performance.now() + timeoutMs;
+/** Waits until the partitions' leaders match. */
+async function leadersAre(wished: (leaders: number[]) => boolean) {
   let seen: number[] = [];
-  while (performance.now() < deadline) {
+  const match = async () => {
     seen = await leaders().catch(() => []);
-    if (seen.length === PARTITIONS && wished(seen)) return;
-    await sleep(100);
-  }
-  assert.fail(`leaders after ${timeoutMs} ms: ${seen.join(', ')}`);
+    return seen.length === PARTITIONS && wished(seen);
+  };
+  await until(match, { everyMs: 100, what: () => `leaders; now ${seen.join(', ')}` });
 }
 
 function alive(pid: number): boolean {
@@ -74,12 +71,12 @@ test('a killed broker loses its partitions, and leads again after its restart', 
   assert.equal(cluster.nodes[1]!.pid, undefined);
   assert.equal(alive(pid), false);
   assert.deepEqual(await aliveNodes(cluster.brokers[1]!), []);
-  await leadersAre((ids) => ids.every((id) => id === 1 || id === 3), 8_000);
+  await leadersAre((ids) => ids.every((id) => id === 1 || id === 3));
 
   await cluster.restart(1);
   assert.notEqual(cluster.nodes[1]!.pid, pid);
   assert.ok((await aliveNodes(cluster.brokers[1]!)).includes(2));
-  await leadersAre((ids) => ids.includes(2), 15_000);
+  await leadersAre((ids) => ids.includes(2));
 });
 
 test('a paused broker does not respond until it continues', async () => {
@@ -89,9 +86,9 @@ test('a paused broker does not respond until it continues', async () => {
   } finally {
     cluster.resume(2);
   }
-  await leadersAre((ids) => ids.every((id) => id >= 1), 10_000);
+  await leadersAre((ids) => ids.every((id) => id >= 1));
   const again = async () => (await aliveNodes(cluster.brokers[2]!)).includes(3);
-  await until(again, { deadlineMs: 10_000, what: 'the broker to take part again' });
+  await until(again, { what: 'the broker to take part again' });
 });
 
 test('a closed cluster leaves no process, no port and no folder', async () => {

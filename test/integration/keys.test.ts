@@ -168,7 +168,7 @@ test('a reason is logged once for all workers, also after a rolling restart', as
   };
   await send();
   process.kill(gateway.pid, 'SIGHUP');
-  await until(() => rolls() === 1, { deadlineMs: 30_000, what: 'the rolling restart' });
+  await until(() => rolls() === 1, { what: 'the rolling restart' });
   await send();
   await until(async () => (await keyless()) === sent, { what: 'all are counted' });
   assert.deepEqual(reasonsIn(stage), ['warn id missing']);

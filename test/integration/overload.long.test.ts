@@ -210,7 +210,7 @@ test('a client that does not read its nacks gets no further credit, others are s
       await neighbour.exchange('{}');
       return (await closed()) === 1;
     },
-    { deadlineMs: 20_000, what: () => `the end of a client after ${sent} frames` },
+    { what: () => `the end of a client after ${sent} frames` },
   );
   assert(sent > LIMITS.creditFrames, 'it used its first credit');
   slow.socket.resume();

@@ -67,7 +67,7 @@ async function readBack(count: number): Promise<Map<number, Omit<StoredRecord, '
         found.set(n, recordOf(topic, partition, message));
       },
     });
-    await until(() => found.size >= count, { deadlineMs: 30_000, what: `${count} records` });
+    await until(() => found.size >= count, { what: `${count} records` });
   } finally {
     await consumer.disconnect();
   }

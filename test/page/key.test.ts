@@ -45,7 +45,7 @@ test('it requests a key, again after a wrong one, and sends with a valid one', {
   assert.equal(await shown.count('sent'), 0, 'nothing is made that may never leave');
   await give(/^This gateway requires an API key/, keys.token('unknown'));
   await give(/^This key was rejected/, keys.token('page'));
-  await until(async () => (await shown.count('stored')) > 0, { deadlineMs: 30_000 });
+  await until(async () => (await shown.count('stored')) > 0);
   assert.equal(await shown.state(), 'connected');
   assert.equal(await shown.page.isVisible('#key'), false, 'it has what it needs');
   assert.match(await shown.text('#topic'), /^page-key/);

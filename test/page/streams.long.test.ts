@@ -63,7 +63,6 @@ after(async () => {
 
 const untilStored = (count: number) =>
   until(async () => (await shown.count('stored')) >= count, {
-    deadlineMs: 30_000,
     what: `${count} stored events`,
   });
 
@@ -94,7 +93,7 @@ test('another stream: its topic, key, and example events; a reload keeps it', {
   skip,
 }, async () => {
   await shown.page.selectOption('#stream', 'orders');
-  await until(async () => (await shown.text('#topic')) === orders, { deadlineMs: 30_000 });
+  await until(async () => (await shown.text('#topic')) === orders);
   await untilStored(2);
   await shown.page.reload();
   await untilStored(2);
@@ -177,9 +176,7 @@ test('credentials for no stream: the page says so', { skip }, async () => {
     await page.page.goto(`http://127.0.0.1:${gateway.port}/`);
     await page.page.fill('#token', keys.token('none'));
     await page.page.getByRole('button', { name: 'Use key' }).click();
-    await until(async () => /not write to any stream/.test(await page.text('#automatic')), {
-      deadlineMs: 30_000,
-    });
+    await until(async () => /not write to any stream/.test(await page.text('#automatic')));
     assert.equal(await page.count('sent'), 0);
   } finally {
     await page.close();
@@ -192,7 +189,7 @@ test('without a key: open streams only, and a form for the key of others', { ski
     await page.page.goto(`http://127.0.0.1:${gateway.port}/`);
     await page.page.getByLabel(/^This gateway requires an API key/).waitFor();
     writeFileSync(file, `${STREAMS}  anyone: { topic: ${views}, access: open }\n`);
-    await until(async () => (await page.count('stored')) >= 1, { deadlineMs: 30_000 });
+    await until(async () => (await page.count('stored')) >= 1);
     await page.page.getByLabel(/^Without a key, only open streams are available/).waitFor();
     assert.deepEqual(await page.page.locator('#stream option').allTextContents(), ['anyone']);
     assert.equal(await page.page.isVisible('#fields'), true);

@@ -84,10 +84,10 @@ export class Listener {
   async says(pattern: RegExp, times = 1): Promise<void> {
     const found = () => this.err.split('\n').filter((line) => pattern.test(line)).length >= times;
     const what = () => `${pattern}; it says ${this.err} and prints ${this.out}`;
-    await until(found, { deadlineMs: 30_000, what });
+    await until(found, { what });
   }
   async prints(count: number): Promise<void> {
     const what = () => `${count} lines; it says ${this.err} and prints ${this.out}`;
-    await until(() => this.lines.length >= count, { deadlineMs: 30_000, what });
+    await until(() => this.lines.length >= count, { what });
   }
 }
