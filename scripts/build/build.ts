@@ -7,6 +7,7 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { emit, prune, typescriptFiles } from './emit.ts';
+import { buildKernel } from './kernel.ts';
 import { writeManifest } from './manifest.ts';
 import { runbookPage } from './runbook.ts';
 
@@ -28,6 +29,7 @@ const scripts = await emit(
   'dist',
 );
 await emit(files.filter(isClient), 'src/client', 'build/client');
+await buildKernel('dist/worker/decoder/kernel/kernel.wasm');
 await build({
   entryPoints: [CLIENT.entry],
   outfile: CLIENT.bundle,

