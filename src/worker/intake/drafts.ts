@@ -22,7 +22,7 @@ const require = createRequire(import.meta.url);
 type Formats = typeof ajvFormats;
 export type Compiler = Pick<
   Ajv,
-  'compile' | 'errors' | 'formats' | 'refs' | 'RULES' | 'schemas' | 'validateSchema'
+  'compile' | 'errors' | 'formats' | 'opts' | 'refs' | 'RULES' | 'schemas' | 'validateSchema'
 > &
   Parameters<Formats['default']>[0];
 type CompilerClass = new (options: Options) => Compiler;

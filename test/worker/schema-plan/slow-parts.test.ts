@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { slowPartsText } from '../../../src/worker/schema-plan/plan-schema.ts';
+import { PlannedSchema } from './differential.ts';
+
+const DRAFT_2020 = 'https://json-schema.org/draft/2020-12/schema';
+
+/** Returns the plan of an event with the property `a`, which is required. */
+function planned(a: unknown, more: object = {}): PlannedSchema {
+  return new PlannedSchema({ type: 'object', properties: { a }, required: ['a'], ...more });
+}
+
+test('parts of a schema that leave events undecided are named, with the reason', () => {
+  const slow = new Map<unknown, string>([
+    [{ pattern: '^(?!x)' }, '/properties/a/pattern uses lookahead'],
+    [{ format: 'regex' }, '/properties/a/format "regex" is not decided'],
+    [{ type: 'array', contains: {} }, '/properties/a/contains is not decided'],
+    [{ enum: [{}, 1] }, '/properties/a/enum lists objects or arrays'],
+    [
+      { oneOf: [{ required: ['x'] }, { required: ['y'] }], type: 'object' },
+      '/properties/a/oneOf has several schemas for the type',
+    ],
+    [
+      { type: 'number', multipleOf: 2, allOf: [{ multipleOf: 3 }] },
+      '/properties/a/allOf/0/multipleOf is not the only one',
+    ],
+  ]);
+  for (const [schema, line] of slow) {
+    assert(slowPartsText(planned(schema).plan.slowParts)?.includes(line), line);
+  }
+});
+
+test('a plain schema has no slow parts', () => {
+  const { plan } = planned({ type: ['string', 'null'], maxLength: 3, description: 'x', foo: 1 });
+  assert.equal(slowPartsText(plan.slowParts), undefined);
+});
+
+test('without a value for a required property, no event is decided at all', () => {
+  const { plan } = planned({ type: 'string', pattern: '\\bx' });
+  assert.equal(plan.event, undefined);
+  assert.match(
+    slowPartsText(plan.slowParts)!,
+    /^the schema leaves all events undecided; \/properties\/a\/pattern uses word boundaries$/,
+  );
+  const recursive = planned({ $ref: '#' });
+  assert.equal(recursive.plan.event, undefined, 'every event would contain another one');
+});
+
+test('the line about slow parts is bounded', () => {
+  const part = { pointer: `/${'x'.repeat(500)}`, why: 'is not decided' };
+  const text = slowPartsText(Array.from({ length: 1_000 }, () => part))!;
+  assert(text.length <= 2_000);
+  assert.match(
+    slowPartsText(Array.from({ length: 12 }, () => ({ ...part, pointer: '/x' })))!,
+    /; and 2 more$/,
+  );
+});
+
+test('references lead where the compiler resolves them', () => {
+  const schema = {
+    $schema: DRAFT_2020,
+    $id: 'https://shop.example/event',
+    type: 'object',
+    properties: { a: { $ref: 'part' }, b: { $ref: '#named' }, c: { $ref: 'part#/$defs/inner' } },
+    $defs: {
+      part: {
+        $id: 'part',
+        type: 'object',
+        properties: { n: { $ref: '#/$defs/inner' } },
+        $defs: { inner: { type: 'integer' } },
+      },
+      named: { $anchor: 'named', type: 'string' },
+      inner: { type: 'boolean' },
+    },
+  };
+  const plan = new PlannedSchema(schema);
+  assert.deepEqual(plan.plan.slowParts, []);
+  assert.equal(plan.decide('{"a":{"n":1},"b":"x","c":2}').isDecided, true);
+  for (const text of ['{"a":{"n":true}}', '{"b":1}', '{"c":true}']) {
+    assert.equal(plan.decide(text).isDecided, false, text);
+  }
+});
+
+test('a table of too many bytes is not built', () => {
+  const values = Array.from({ length: 60_000 }, (_, index) => `${index}`);
+  const { plan } = planned({ enum: values });
+  assert.equal(plan.event, undefined);
+  assert.match(slowPartsText(plan.slowParts)!, /^the schema needs a table of \d+ bytes/);
+});
