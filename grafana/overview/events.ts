@@ -31,6 +31,18 @@ export const events: Row = {
       ],
     }),
     lines({
+      title: 'Checked by their bytes, or parsed',
+      description:
+        'Events that were checked and routed by their bytes alone, and events that were parsed ' +
+        'into a value first, which takes several times as long. The log names the parts of a ' +
+        'schema that need a value.',
+      unit: 'eps',
+      stacked: true,
+      queries: [
+        { expr: sumOfRates('forebay_events_decided_total', ['by']), legend: '{{by}}' },
+      ],
+    }),
+    lines({
       title: 'Results of events',
       description:
         'Every event ends as one of the first four; late ones were refused or dropped as timeout ' +

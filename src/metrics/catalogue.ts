@@ -31,6 +31,15 @@ export const CATALOGUE = [
     slots: 'stream or none',
   },
   {
+    name: 'forebay_events_decided_total',
+    type: 'counter',
+    unit: 'events',
+    help: 'Events checked by their bytes alone, or parsed into a value first, which takes longer.',
+    from: 'sum',
+    label: { name: 'by', values: ['bytes', 'value'] },
+    slots: 'stream',
+  },
+  {
     name: 'forebay_received_bytes_total',
     type: 'counter',
     unit: 'bytes',

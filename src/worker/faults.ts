@@ -32,6 +32,11 @@ export class Faults {
     this.#send({ level: 'warn', key: `${message} ${key}`, fields, message, held: 0, once: true });
   }
 
+  /** Reports a fact that the primary logs once. */
+  infoOnce(key: string, fields: object, message: string): void {
+    this.#send({ level: 'info', key: `${message} ${key}`, fields, message, held: 0, once: true });
+  }
+
   /** @param key identifies the fault together with the message */
   #report(level: FaultLevel, key: string, fields: object, message: string): void {
     const whole = `${message} ${key}`;

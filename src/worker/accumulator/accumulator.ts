@@ -4,6 +4,8 @@ import { KIB, LIMITS } from '../../config/limits.ts';
 import { type Owner, RecordBatch, type TopicPartition } from './batch.ts';
 import type { Budget } from './budget.ts';
 import type { BatchMemory } from './budget-share.ts';
+import type { KeyRange } from './key-range.ts';
+import { murmur2 } from './murmur2.ts';
 import {
   BATCH_HEADER_BYTES,
   type EncodedHeaders,
@@ -37,7 +39,7 @@ export class Accumulator {
   readonly #options: AccumulatorOptions;
   readonly #budget: Budget;
   readonly #batchBytes: number;
-  readonly #key: Buffer;
+  readonly #key: { -readonly [name in keyof KeyRange]: KeyRange[name] } & { keySource: Buffer };
   /** Maximum bytes of a batch with several records; its topic may allow less. */
   #batchBytesMax: number;
   #owner!: Owner;
@@ -58,7 +60,8 @@ export class Accumulator {
     this.#options = options;
     this.#budget = budget;
     this.#batchBytes = batchBytes;
-    this.#key = Buffer.allocUnsafeSlow(maxEventBytes * 3);
+    const keySource = Buffer.allocUnsafeSlow(maxEventBytes * 3);
+    this.#key = { keySource, keyStart: 0, keyBytes: -1, keyHash: 0 };
     this.#batchBytesMax = batchBytes;
   }
 
@@ -153,20 +156,20 @@ export class Accumulator {
     end: number,
     key: string | undefined,
   ): EventCode | undefined {
-    const keyBytes = key === undefined ? -1 : this.#key.write(key, 'utf8');
-    return this.appendWithKey(topic, event, source, start, end, this.#key, 0, keyBytes);
+    const range = this.#key;
+    range.keyBytes = key === undefined ? -1 : range.keySource.write(key, 'utf8');
+    if (range.keyBytes >= 0) range.keyHash = murmur2(range.keySource, 0, range.keyBytes);
+    return this.appendWithKey(topic, event, source, start, end, range);
   }
 
-  /** {@link append} with a key of `keyBytes` from `keySource[keyStart]` on; -1 = any partition. */
+  /** {@link append} with a key that is a range of bytes. */
   appendWithKey(
     topic: Topic,
     event: number,
     source: Uint8Array,
     start: number,
     end: number,
-    keySource: Uint8Array,
-    keyStart: number,
-    keyBytes: number,
+    { keySource, keyStart, keyBytes, keyHash }: KeyRange,
   ): EventCode | undefined {
     if (topic.partitions.length === 0) return 'kafka_unavailable';
     const valueBytes = end - start;
@@ -180,7 +183,7 @@ export class Accumulator {
     const timestamp = this.#timestamp;
     const partition =
       keyBytes >= 0
-        ? topic.partitionOf(keySource, keyStart, keyBytes)
+        ? topic.partitionOf(keyHash)
         : this.#stickyPartition(topic, timestamp, maxBytes);
     const batch = this.#batchWithRoom(partition, timestamp, maxBytes);
     if (batch === undefined) return 'buffer_full';
@@ -204,7 +207,7 @@ export class Accumulator {
       const maxBytes = RECORD_OVERHEAD_BYTES_MAX + end - contentStart;
       const partition =
         keyBytes >= 0
-          ? topic.partitionOf(buffer, keyStart, keyBytes)
+          ? topic.partitionOf(murmur2(buffer, keyStart, keyBytes))
           : this.#stickyPartition(topic, timestamp, maxBytes);
       const arrivalMs = arrivalsMs[index]!;
       const target = this.#batchForMoved(partition, timestamp, maxBytes, arrivalMs);

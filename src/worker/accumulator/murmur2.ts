@@ -20,12 +20,7 @@ export function murmur2(bytes: Uint8Array, start: number, length: number): numbe
   return hash ^ (hash >>> 15);
 }
 
-/** Partition of a key, as chosen by the default partitioner of Kafka's Java client. */
-export function partitionOfKey(
-  source: Uint8Array,
-  keyStart: number,
-  keyBytes: number,
-  partitions: number,
-): number {
-  return (murmur2(source, keyStart, keyBytes) & 0x7fffffff) % partitions;
+/** Partition of a key with this murmur2, as chosen by the default partitioner of Kafka's Java client. */
+export function partitionOfHash(hash: number, partitions: number): number {
+  return (hash & 0x7fffffff) % partitions;
 }

@@ -3,7 +3,7 @@ import type { TimestampBounds } from '../../ipc.ts';
 import { Lane } from '../producer/lane.ts';
 import type { RecordBatch, TopicPartition } from './batch.ts';
 import type { BudgetShare } from './budget-share.ts';
-import { partitionOfKey } from './murmur2.ts';
+import { partitionOfHash } from './murmur2.ts';
 import { PartitionQueue } from './queue.ts';
 
 /**
@@ -54,10 +54,13 @@ export class Topic {
     this.hasDeadLetters = hasDeadLetters;
   }
 
-  /** Returns the partition for a key, as Kafka's Java client chooses it. */
-  partitionOf(keySource: Uint8Array, keyStart: number, keyBytes: number): Partition {
+  /**
+   * Returns the partition for a key, as Kafka's Java client chooses it.
+   * @param hash murmur2 of the key
+   */
+  partitionOf(hash: number): Partition {
     const { partitions } = this;
-    return partitions[partitionOfKey(keySource, keyStart, keyBytes, partitions.length)]!;
+    return partitions[partitionOfHash(hash, partitions.length)]!;
   }
 
   /** Adds or removes partitions. @returns the removed ones */

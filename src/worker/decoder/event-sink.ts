@@ -1,7 +1,7 @@
 import type { EventCode } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
-import type { LocatedFields } from './json/fast-profile.ts';
-import type { FastValidator } from './json/fast-validator.ts';
+import type { FastValidator } from './kernel/fast-validator.ts';
+import type { LocatedFields } from './kernel/located-fields.ts';
 
 /** Receives the events of a frame or body. All calls precede the return of the decoder. */
 export interface EventSink {
@@ -26,14 +26,4 @@ export interface EventSink {
   ): void;
   /** The whole frame `bytes` is rejected, counting as one event. The only call for the frame. */
   rejectFrame(code: EventCode, message: string, bytes: Buffer): void;
-}
-
-export interface DecodeBounds {
-  /** Maximum events of a frame; beyond it the whole frame is rejected `too_many_events`. */
-  readonly maxEvents: number;
-  /** Maximum bytes of an event; beyond it the event is rejected `too_large`. */
-  readonly maxEventBytes: number;
-  /** Maximum nesting of arrays and objects, counting the event itself; beyond it the event is
-   * rejected `too_deep`. */
-  readonly maxDepth: number;
 }

@@ -92,7 +92,7 @@ function isNamed(bytes: Buffer, start: number, end: number, { text, bytes: name 
 }
 
 /** Between the values of several key fields. */
-const SEPARATOR = '|';
+export const KEY_SEPARATOR = '|';
 
 /** Key of the records of a stream: the value of a field, or of several joined by `|`. */
 export class RecordKey {
@@ -108,6 +108,11 @@ export class RecordKey {
     return this.#fields.length > 0;
   }
 
+  /** Number of its fields. */
+  get parts(): number {
+    return this.#fields.length;
+  }
+
   /** Returns the key of an event, as {@link KeyField.keyOf}; undefined if a field yields none. */
   keyOf(event: JsonObject, bytes: Buffer, start: number): string | undefined {
     const [first, ...others] = this.#fields;
@@ -115,7 +120,7 @@ export class RecordKey {
     for (const field of others) {
       const part = field.keyOf(event, bytes, start);
       if (key === undefined || part === undefined) return undefined;
-      key += SEPARATOR + part;
+      key += KEY_SEPARATOR + part;
     }
     return key;
   }

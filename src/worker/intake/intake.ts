@@ -11,8 +11,8 @@ import type { Owner } from '../accumulator/batch.ts';
 import { type Buckets, takeToken, waitMs } from '../admission/token-bucket.ts';
 import type { DeadLetters } from '../dead-letters/dead-letters.ts';
 import type { EventSink } from '../decoder/event-sink.ts';
-import type { LocatedFields } from '../decoder/json/fast-profile.ts';
-import type { FastValidator } from '../decoder/json/fast-validator.ts';
+import type { FastValidator } from '../decoder/kernel/fast-validator.ts';
+import type { LocatedFields } from '../decoder/kernel/located-fields.ts';
 import { NO_PROVENANCE, type Provenance } from '../streams/provenance.ts';
 import type { Route } from '../streams/route.ts';
 import { REMOVED_STREAM_TEXT, type Stream, type StreamRejection } from '../streams/stream.ts';
@@ -24,6 +24,7 @@ import { appendMessage, RecordAppender } from './record-appender.ts';
 import type { RejectionListener } from './rejection-listener.ts';
 
 const RECEIVED = cells('forebay_events_received_total', ['ws', 'http']);
+const DECIDED = cells('forebay_events_decided_total', ['bytes', 'value']);
 
 /** Selects the stream of each event of a frame, validates it, and appends a valid one. */
 export class Intake implements EventSink {
@@ -203,6 +204,7 @@ export class Intake implements EventSink {
       }
       return this.#rejectStreamless(index, stream, length, value);
     }
+    this.#counters.add(DECIDED.value + stream.cells);
     const problem = stream.validate(value);
     if (problem !== undefined) this.#owner.explanation?.add(index, stream, bytes, start, end);
     if (problem !== undefined && stream.violations === undefined) {
@@ -238,16 +240,17 @@ export class Intake implements EventSink {
     if (this.#rate.isLimited && this.#isOverRate(index, length)) return;
     const stream = this.#stream ?? this.#select(this.#route.streamAt(fields.profile));
     if (typeof stream === 'string') return this.#rejectStreamless(index, stream, length);
+    this.#counters.add(DECIDED.bytes + stream.cells);
     if (stream.candidate !== undefined) stream.candidate.offerBytes(bytes, start, end);
     if (this.#isUnavailable(stream, index, bytes, start, end)) return;
-    const { format, topic } = stream;
-    const { keyStart: from, keyBytes } = fields;
+    const { format, topic, key, keyless } = stream;
+    if (key.parts > 1) fields.joinKey(key.parts);
     const code =
       format === undefined
-        ? this.#accumulator.appendWithKey(topic, index, bytes, start, end, bytes, from, keyBytes)
+        ? this.#accumulator.appendWithKey(topic, index, bytes, start, end, fields)
         : this.#appender.appendLocated(topic, format, index, bytes, start, end, fields);
     this.#appended(stream, index, code, bytes, start, end);
-    if (keyBytes < 0 && code === undefined && stream.key.exists) stream.keyless.count('missing');
+    if (fields.keyBytes < 0 && code === undefined && key.exists) keyless.count('missing');
   }
 
   sentAs(bytes: Buffer, start: number, end: number): void {

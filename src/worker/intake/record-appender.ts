@@ -5,7 +5,7 @@ import type { Owner } from '../accumulator/batch.ts';
 import type { Topic } from '../accumulator/topic.ts';
 import type { DeadLetters } from '../dead-letters/dead-letters.ts';
 import type { InternalStream } from '../dead-letters/internal-stream.ts';
-import type { LocatedFields } from '../decoder/json/fast-profile.ts';
+import type { LocatedFields } from '../decoder/kernel/located-fields.ts';
 import { NO_PROVENANCE, type Provenance } from '../streams/provenance.ts';
 import type { FrameFacts, RecordFormat } from '../streams/record-format.ts';
 import type { Stream } from '../streams/stream.ts';
@@ -170,22 +170,14 @@ export class RecordAppender implements FrameFacts {
     const isResent = index < this.provenance.resent;
     format.formatLocated(this, bytes, fields, isResent, sent !== undefined);
     accumulator.useFormat(format.headers, format.eventTime);
-    const { keyStart, keyBytes } = fields;
     if (format.prefixed !== undefined) {
       const { bytes: value, length } = format.prefixed.set(bytes, start, end);
-      return accumulator.appendWithKey(topic, index, value, 0, length, bytes, keyStart, keyBytes);
+      return accumulator.appendWithKey(topic, index, value, 0, length, fields);
     }
-    const isJson = sent === undefined;
-    return accumulator.appendWithKey(
-      topic,
-      index,
-      isJson ? bytes : sent,
-      isJson ? start : this.#sentStart,
-      isJson ? end : this.#sentEnd,
-      bytes,
-      keyStart,
-      keyBytes,
-    );
+    if (sent === undefined) {
+      return accumulator.appendWithKey(topic, index, bytes, start, end, fields);
+    }
+    return accumulator.appendWithKey(topic, index, sent, this.#sentStart, this.#sentEnd, fields);
   }
 }
 

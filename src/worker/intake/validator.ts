@@ -7,7 +7,6 @@ import { boundedMessage, EXIT, StartError } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
 import { SETTINGS } from '../../config/settings.ts';
 import type { SchemaSource } from '../../streams/stream-file.ts';
-import type { RequiredFields } from '../decoder/json/fast-profile.ts';
 import { type CompiledSchema, compileSchema, inFile, readSchema } from './compile-schema.ts';
 import { draftOf, OPTIONS } from './drafts.ts';
 import { explain } from './explain.ts';
@@ -18,8 +17,8 @@ const EVENT_SCHEMA = SETTINGS.eventSchema.env;
 /** Returns undefined for a valid event, otherwise the problem: `/timestamp must be integer`. */
 export type Validator = (event: JsonObject) => string | undefined;
 
-/** Required fields of the built-in schema. */
-export const BUILT_IN_FIELDS: RequiredFields = {
+/** Required fields of the built-in schema, with their types. */
+export const BUILT_IN_FIELDS: Readonly<Record<string, string>> = {
   msg: 'string',
   clientId: 'string',
   timestamp: 'integer',
@@ -32,24 +31,42 @@ export const BUILT_IN_SCHEMA: JsonObject = {
   ),
 };
 
+/** A schema in use. */
+export interface LoadedSchema {
+  readonly validate: Validator;
+  readonly compiled: Pick<CompiledSchema, 'schema' | 'compiler' | 'validate'>;
+}
+
+/** {@link loadSchema} for its validator alone. */
+export function loadValidator(
+  schemaPath: string | undefined,
+  setting?: string,
+  text?: string,
+): Validator {
+  return loadSchema(schemaPath, setting, text).validate;
+}
+
 /**
  * Compiles the schema in the file `schemaPath`, or the built-in one without a path.
  * @param setting that names the file, directly or by another file
  * @param text content of the file; undefined = it is read
  * @throws StartError (exit code 2) with one line if the file is not a usable schema
  */
-export function loadValidator(
+export function loadSchema(
   schemaPath: string | undefined,
   setting: string = EVENT_SCHEMA,
   text?: string,
-): Validator {
+): LoadedSchema {
   if (schemaPath === undefined) {
     // Skips the check against the metaschema, which takes longer than everything else.
-    const ajv = new Ajv({ ...OPTIONS, meta: false, validateSchema: false });
-    return validatorOf(ajv.compile(BUILT_IN_SCHEMA), BUILT_IN_SCHEMA);
+    const compiler = new Ajv({ ...OPTIONS, meta: false, validateSchema: false });
+    const schema = BUILT_IN_SCHEMA;
+    const validate = compiler.compile(schema);
+    return { validate: validatorOf(validate, schema), compiled: { schema, compiler, validate } };
   }
-  const { validate, schema, work } = compileSetting(schemaPath, setting, text);
-  return validatorOf(validate, schema, work);
+  const compiled = compileSetting(schemaPath, setting, text);
+  const { validate, schema, work } = compiled;
+  return { validate: validatorOf(validate, schema, work), compiled };
 }
 
 /**

@@ -20,12 +20,19 @@ import type { Budget } from '../accumulator/budget.ts';
 import { BudgetShare } from '../accumulator/budget-share.ts';
 import { Topic } from '../accumulator/topic.ts';
 import { InternalStream } from '../dead-letters/internal-stream.ts';
-import type { FastProfile, RecordFields } from '../decoder/json/fast-profile.ts';
+import type { RecordFields } from '../decoder/kernel/plan.ts';
 import type { Faults } from '../faults.ts';
 import { Candidate } from '../intake/candidate.ts';
 import { KeylessEvents } from '../intake/keyless-events.ts';
-import { BUILT_IN_FIELDS, loadValidator, type Validator } from '../intake/validator.ts';
+import {
+  type LoadedSchema,
+  loadSchema,
+  loadValidator,
+  type Validator,
+} from '../intake/validator.ts';
 import { Violations } from '../intake/violations.ts';
+import { planEvents } from '../schema-plan/plan-events.ts';
+import { slowPartsText } from '../schema-plan/plan-schema.ts';
 import type { ViolationRecorder } from '../violation-recorder.ts';
 import { headerText } from './header-text.ts';
 import type { Facts } from './provenance.ts';
@@ -72,6 +79,9 @@ export interface StreamReporting {
   readonly violations?: Pick<ViolationRecorder, 'record'> | undefined;
 }
 
+/** Log message; the parts say how. */
+const PARTS_NEED_VALUES = 'parts of the schema are checked on parsed events, which takes longer';
+
 /** Validates nothing: every object is valid. */
 const ACCEPT: Validator = () => undefined;
 
@@ -103,16 +113,24 @@ export function createStreams(
     const mixes = isMixed(file.streams, spec.topic);
     const mixed = before?.format?.statesContentType ?? false;
     const isKept = before?.topic === topic && before.deadLetter === deadLetter && mixed === mixes;
-    if (isKept && isSame(before.spec, spec)) return before;
+    const routesAlike = isSame(previous?.routing.field, file.routing.field);
+    if (isKept && routesAlike && isSame(before.spec, spec)) return before;
     const cells = streamCellsOf(slots, spec.name);
     const keyNames = spec.key.map((path) => path.join('.')).join(', ');
     const format = formatOf(spec, topic, instanceName(settings), mixes);
     const streamName = areDeclared ? spec.name : undefined;
+    const validation = validationOf(spec, { areDeclared, validate }, setting, cells, reporting);
+    const fields = recordFieldsOf(spec, format, file.routing.field);
+    const plan = planEvents(validation.schema, fields);
+    const parts = slowPartsText(plan.slowParts);
+    if (parts !== undefined) {
+      faults.infoOnce(`${streamName} ${parts}`, { stream: streamName, parts }, PARTS_NEED_VALUES);
+    }
     return new Stream(spec, {
       topic,
       cells,
-      ...validationOf(spec, { areDeclared, validate }, setting, cells, reporting),
-      fastProfile: fastProfileOf(spec, format?.fields, areDeclared),
+      ...validation,
+      profile: plan.event && { event: plan.event, keyParts: spec.key.length },
       format,
       keyless: new KeylessEvents(keyNames, counters, faults, streamName),
       deadLetter,
@@ -162,14 +180,17 @@ function validationOf(
   setting: string,
   cells: number,
   reporting: StreamReporting,
-): Pick<StreamParts, 'validate' | 'matchesSchema' | 'violations' | 'candidate'> {
+): Validation {
   const hasNoSchema = areDeclared && schema === undefined;
-  const matchesSchema =
-    validate ?? (hasNoSchema ? ACCEPT : loadValidator(schema?.file, setting, schema?.text));
+  const loaded = hasNoSchema ? undefined : loadSchema(schema?.file, setting, schema?.text);
+  const matchesSchema = validate ?? loaded?.validate ?? ACCEPT;
   const { mode = 'enforce', candidate: next } = schema ?? {};
-  const active = mode === 'off' ? ACCEPT : matchesSchema;
+  const [active, applied] =
+    mode === 'off' ? [ACCEPT, undefined] : [matchesSchema, loaded?.compiled];
   const violations = mode === 'warn' ? new Violations(name, cells, reporting) : undefined;
-  if (next === undefined) return { validate: active, matchesSchema, violations };
+  if (next === undefined) {
+    return { validate: active, matchesSchema, violations, schema: applied };
+  }
   const validateNext = loadValidator(next.file, setting, next.text);
   const candidate = new Candidate(name, cells, validateNext, reporting);
   const withCandidate: Validator = (event) => {
@@ -177,11 +198,18 @@ function validationOf(
     candidate.offer(event, problem === undefined);
     return problem;
   };
-  return { validate: withCandidate, matchesSchema, violations, candidate };
+  return { validate: withCandidate, matchesSchema, violations, candidate, schema: applied };
 }
 
-/** Whether two declarations are equal, with the texts of their schemas. */
-function isSame(one: StreamSpec, other: StreamSpec): boolean {
+/** Validation of the events of a stream. */
+interface Validation
+  extends Pick<StreamParts, 'validate' | 'matchesSchema' | 'violations' | 'candidate'> {
+  /** Schema that applies; undefined = every event is valid. */
+  readonly schema: LoadedSchema['compiled'] | undefined;
+}
+
+/** Whether two declarations are equal; those of streams with the texts of their schemas. */
+function isSame(one: unknown, other: unknown): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
@@ -233,16 +261,17 @@ export function assignTopics(streams: readonly TopicUser[], topics: readonly Top
   }
 }
 
-/** Events that need a value are parsed: to check them against a schema, or to join their key. */
-function fastProfileOf(
-  { schema, key }: StreamSpec,
-  recordFields: RecordFields | undefined,
-  areDeclared: boolean,
-): FastProfile | undefined {
-  const isValidated = schema !== undefined && schema.mode !== 'off';
-  if (isValidated || key.length > 1) return undefined;
-  const required = areDeclared ? {} : BUILT_IN_FIELDS;
-  return { required, keyField: key[0]?.join('.'), recordFields };
+/** Returns the fields of events that records of a stream need, and the one that routes them. */
+function recordFieldsOf(
+  { key }: StreamSpec,
+  format: RecordFormat | undefined,
+  routing: readonly string[] | undefined,
+): RecordFields {
+  return {
+    ...format?.fields,
+    key: key.map((path) => path.join('.')),
+    route: routing?.join('.'),
+  };
 }
 
 /** Whether a topic may have values in several formats. */

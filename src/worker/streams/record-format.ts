@@ -4,7 +4,8 @@ import type { RecordFormatSpec, SchemaSource } from '../../streams/stream-file.t
 import type { EncodedHeaders } from '../accumulator/records.ts';
 import type { Topic } from '../accumulator/topic.ts';
 import { EventField } from '../decoder/event-field.ts';
-import type { LocatedFields, RecordFields } from '../decoder/json/fast-profile.ts';
+import type { LocatedFields } from '../decoder/kernel/located-fields.ts';
+import type { RecordFields } from '../decoder/kernel/plan.ts';
 import { EventTime } from './event-time.ts';
 import { type EventHeaders, HeaderEncoder, TRACEPARENT_BYTES } from './header-encoder.ts';
 import { PrefixedValue } from './prefixed-value.ts';
@@ -76,11 +77,10 @@ export class RecordFormat {
     this.keepsSent = value === 'as-sent';
   }
 
-  /** Fields that the fast validator has to locate; undefined = none. */
-  get fields(): RecordFields | undefined {
+  /** Fields that the fast validator has to locate. */
+  get fields(): RecordFields {
     const [id, time, trace] = [this.#id?.name, this.#timeField?.name, this.#trace?.name];
-    if (id === undefined && time === undefined && trace === undefined) return undefined;
-    return { id, time, isTimeText: this.#time?.isText ?? false, trace };
+    return { id, time, isTimeText: this.#time?.isText, trace };
   }
 
   /**

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../common/json-object.ts';
 import type { CreditBuffer } from '../acknowledger/credit.ts';
 import type { InternalStream } from '../dead-letters/internal-stream.ts';
 import type { EventField } from '../decoder/event-field.ts';
-import type { FastValidator } from '../decoder/json/fast-validator.ts';
+import type { FastValidator } from '../decoder/kernel/fast-validator.ts';
 import type { Sender, Stream, StreamRejection } from './stream.ts';
 
 /** Destination of the events of one frame or body, for its sender. */

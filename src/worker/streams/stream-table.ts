@@ -7,7 +7,9 @@ import {
 import type { CreditBuffer } from '../acknowledger/credit.ts';
 import type { InternalStream } from '../dead-letters/internal-stream.ts';
 import { EventField } from '../decoder/event-field.ts';
-import { FastValidator } from '../decoder/json/fast-validator.ts';
+import { createFastValidator } from '../decoder/kernel/create-fast-validator.ts';
+import type { FastValidator } from '../decoder/kernel/fast-validator.ts';
+import { planRouting } from '../schema-plan/plan-events.ts';
 import {
   FieldRoute,
   type FieldRules,
@@ -180,10 +182,11 @@ export class StreamTable {
       const { streams, byValue, unknown } = rules;
       const numberOf = (stream: Stream | StreamRejection | undefined) =>
         typeof stream === 'object' ? streams.indexOf(stream) : undefined;
-      validator = new FastValidator(
-        streams.map(({ fastProfile }) => fastProfile),
+      validator = createFastValidator(
+        // Those of leaving streams may locate another routing field.
+        streams.map((stream) => (this.leaving.has(stream) ? undefined : stream.profile)),
         {
-          field: this.#routingField,
+          event: planRouting(this.#routingField),
           values: new Map([...byValue].map(([text, stream]) => [text, streams.indexOf(stream)])),
           absent: numberOf(fallback),
           unknown: numberOf(unknown),

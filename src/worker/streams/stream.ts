@@ -4,8 +4,9 @@ import type { Topic } from '../accumulator/topic.ts';
 import { ANONYMOUS, type Identity } from '../admission/identity.ts';
 import { type Buckets, TokenBucket } from '../admission/token-bucket.ts';
 import type { InternalStream } from '../dead-letters/internal-stream.ts';
-import type { FastProfile } from '../decoder/json/fast-profile.ts';
-import { FastValidator } from '../decoder/json/fast-validator.ts';
+import { createFastValidator } from '../decoder/kernel/create-fast-validator.ts';
+import type { FastValidator } from '../decoder/kernel/fast-validator.ts';
+import type { Profile } from '../decoder/kernel/plan.ts';
 import { RecordKey } from '../decoder/key-field.ts';
 import type { Candidate } from '../intake/candidate.ts';
 import type { KeylessEvents } from '../intake/keyless-events.ts';
@@ -44,7 +45,7 @@ export interface StreamParts {
   /** Sees events that are not parsed; `validate` offers it all others. Undefined = none. */
   readonly candidate?: Candidate | undefined;
   /** Accepts a subset of what `validate` accepts; undefined = each event is parsed into a value. */
-  readonly fastProfile: FastProfile | undefined;
+  readonly profile: Profile | undefined;
   /** Headers and timestamps of its records; undefined = plain ones. */
   readonly format?: RecordFormat | undefined;
   readonly keyless: Pick<KeylessEvents, 'count'>;
@@ -68,8 +69,8 @@ export class Stream {
   readonly matchesSchema: Validator;
   readonly violations: Violations | undefined;
   readonly candidate: Candidate | undefined;
-  readonly fastProfile: FastProfile | undefined;
-  /** Validates events that are known to belong to this stream; see {@link fastProfile}. */
+  readonly profile: Profile | undefined;
+  /** Validates events that are known to belong to this stream; see {@link profile}. */
   readonly fastValidator: FastValidator | undefined;
   readonly key: RecordKey;
   /** See {@link StreamParts}. */
@@ -94,8 +95,8 @@ export class Stream {
     this.matchesSchema = parts.matchesSchema;
     this.violations = parts.violations;
     this.candidate = parts.candidate;
-    this.fastProfile = parts.fastProfile;
-    this.fastValidator = parts.fastProfile && new FastValidator([parts.fastProfile]);
+    this.profile = parts.profile;
+    this.fastValidator = parts.profile && createFastValidator([parts.profile]);
     this.key = new RecordKey(spec.key.map((path) => path.join('.')));
     this.format = parts.format;
     this.keyless = parts.keyless;

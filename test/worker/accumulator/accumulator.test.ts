@@ -5,7 +5,7 @@ import { KIB, LIMITS, MIB } from '../../../src/config/limits.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import type { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
-import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
+import { murmur2, partitionOfHash } from '../../../src/worker/accumulator/murmur2.ts';
 import { BATCH_HEADER_BYTES } from '../../../src/worker/accumulator/records.ts';
 import type { Topic } from '../../../src/worker/accumulator/topic.ts';
 import { appendEvent, recordsOf, topicOf, valuesOf } from '../../../testing/batches.ts';
@@ -79,7 +79,8 @@ test('events of a key are in its partition, in order of arrival', () => {
             last = index;
             numbers.add(index);
             assert.equal(key?.toString(), events[index]!.key);
-            if (key !== undefined) assert.equal(partition, partitionOfKey(key, 0, key.length, n));
+            if (key !== undefined)
+              assert.equal(partition, partitionOfHash(murmur2(key, 0, key.length), n));
           }
         }
         assert.equal(numbers.size, events.length);
@@ -287,7 +288,7 @@ test('batches of removed partitions are repartitioned, in order per key, before 
         if (index === first.length) shrink(accumulator, topic, to);
         append(key, `${index} ${'x'.repeat(bytes)}`);
         if (key === undefined || index >= first.length) continue;
-        if (partitionOfKey(Buffer.from(key), 0, key.length, from) >= to) isMoved.add(key);
+        if (partitionOfHash(murmur2(Buffer.from(key), 0, key.length), from) >= to) isMoved.add(key);
       }
       if (then.length === 0) shrink(accumulator, topic, to);
       const found = takeAll(topic).flatMap((batches, partition) =>
@@ -298,7 +299,7 @@ test('batches of removed partitions are repartitioned, in order per key, before 
         const ofKey = found.filter((record) => record.key?.toString() === key);
         assert.deepEqual(
           new Set(ofKey.map(({ partition }) => partition)),
-          new Set([partitionOfKey(Buffer.from(key), 0, key.length, to)]),
+          new Set([partitionOfHash(murmur2(Buffer.from(key), 0, key.length), to)]),
         );
         const order = ofKey.map(({ value }) => Number.parseInt(value.toString(), 10));
         assert.deepEqual(
@@ -336,7 +337,9 @@ test('repartitioned records take little more memory, over any number of partitio
   const { accumulator, budget, topic } = setUp({ partitions: 8 });
   const value = Buffer.alloc(500, 'x');
   const keys = Array.from({ length: 1_000 }, (_, index) => `key ${index}`);
-  const moving = keys.filter((key) => partitionOfKey(Buffer.from(key), 0, key.length, 8) === 7);
+  const moving = keys.filter(
+    (key) => partitionOfHash(murmur2(Buffer.from(key), 0, key.length), 8) === 7,
+  );
   for (let batch = 0; batch < 10; batch++) {
     const arrivalMs = batch * 2 * LIMITS.batchOpenMsMax;
     for (const key of moving.slice(0, 30)) {
@@ -360,7 +363,7 @@ test('repartitioned records do not share a batch with much younger events', () =
     appendEvent(accumulator, topic, key, value, { timestamp: 1_000, arrivalMs });
   const keys = [...'abcdefgh'];
   const keyOf = (partition: number) =>
-    keys.find((key) => partitionOfKey(Buffer.from(key), 0, 1, 2) === partition)!;
+    keys.find((key) => partitionOfHash(murmur2(Buffer.from(key), 0, 1), 2) === partition)!;
   append(keyOf(1), 0);
   append(keyOf(0), LIMITS.batchOpenMsMax + 1);
   shrink(accumulator, topic, 1);

@@ -6,6 +6,7 @@ import { KIB, MIB } from '../../../src/config/limits.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import type { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import { murmur2 } from '../../../src/worker/accumulator/murmur2.ts';
 import {
   BATCH_HEADER_BYTES,
   type EncodedHeaders,
@@ -63,9 +64,14 @@ function appendAll(accumulator: Accumulator, topic: Topic, records: readonly Ful
   accumulator.beginFrame(PLAIN_OWNER, 1, Date.now(), 0, 0);
   for (const [index, { key, value, timestamp, headers }] of records.entries()) {
     accumulator.useFormat(encodedHeaders(headers), timestamp);
-    const [source, keyBytes] = [key ?? Buffer.alloc(0), key?.length ?? -1];
     const { length } = value;
-    const code = accumulator.appendWithKey(topic, index, value, 0, length, source, 0, keyBytes);
+    const range = {
+      keySource: key ?? Buffer.alloc(0),
+      keyStart: 0,
+      keyBytes: key?.length ?? -1,
+      keyHash: key === undefined ? 0 : murmur2(key, 0, key.length),
+    };
+    const code = accumulator.appendWithKey(topic, index, value, 0, length, range);
     assert.equal(code, undefined);
   }
 }

@@ -13,7 +13,8 @@ import { PLAIN_RECORDS, type StreamSpec } from '../../../src/streams/stream-file
 import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { ANONYMOUS, type Identity } from '../../../src/worker/admission/identity.ts';
 import { DEAD_LETTER_LIMITS } from '../../../src/worker/dead-letters/limits.ts';
-import type { DecodeBounds, EventSink } from '../../../src/worker/decoder/event-sink.ts';
+import type { DecodeBounds } from '../../../src/worker/decoder/decode-bounds.ts';
+import type { EventSink } from '../../../src/worker/decoder/event-sink.ts';
 import { decodeNdjson, decodeTextBody } from '../../../src/worker/decoder/json/text.ts';
 import { decodeMsgpack, sliceMsgpack } from '../../../src/worker/decoder/msgpack/msgpack.ts';
 import { Faults } from '../../../src/worker/faults.ts';

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
 import type { JsonObject } from '../../../src/common/json-object.ts';
 import { LIMITS } from '../../../src/config/limits.ts';
-import type { DecodeBounds, EventSink } from '../../../src/worker/decoder/event-sink.ts';
+import type { DecodeBounds } from '../../../src/worker/decoder/decode-bounds.ts';
+import type { EventSink } from '../../../src/worker/decoder/event-sink.ts';
 import { nestsDeeper } from '../../../src/worker/decoder/json/json-scanner.ts';
 import {
   type SlicedDecoder,

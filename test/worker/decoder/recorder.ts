@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import type { EventCode } from '../../../src/common/errors.ts';
 import type { JsonObject } from '../../../src/common/json-object.ts';
-import type { DecodeBounds, EventSink } from '../../../src/worker/decoder/event-sink.ts';
-import { FastValidator } from '../../../src/worker/decoder/json/fast-validator.ts';
-import { BUILT_IN_FIELDS } from '../../../src/worker/intake/validator.ts';
+import type { DecodeBounds } from '../../../src/worker/decoder/decode-bounds.ts';
+import type { EventSink } from '../../../src/worker/decoder/event-sink.ts';
+import type { FastValidator } from '../../../src/worker/decoder/kernel/fast-validator.ts';
+import { builtInValidator } from '../../support/fast-validators.ts';
 
 export const BOUNDS: DecodeBounds = { maxEvents: 1_000, maxEventBytes: 65_536, maxDepth: 64 };
 /** Fast validator of the built-in schema. */
-export const FAST_VALIDATOR = new FastValidator([
-  { required: BUILT_IN_FIELDS, keyField: 'clientId' },
-]);
+export const FAST_VALIDATOR = builtInValidator('clientId');
 
 type Decoder = (bytes: Buffer, bounds: DecodeBounds, sink: EventSink) => number;
 

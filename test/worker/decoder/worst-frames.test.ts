@@ -7,8 +7,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EventSink } from '../../../src/worker/decoder/event-sink.ts';
-import type { FastValidator } from '../../../src/worker/decoder/json/fast-validator.ts';
 import { decodeText } from '../../../src/worker/decoder/json/text.ts';
+import type { FastValidator } from '../../../src/worker/decoder/kernel/fast-validator.ts';
 import { decodeMsgpack } from '../../../src/worker/decoder/msgpack/msgpack.ts';
 import { loadValidator } from '../../../src/worker/intake/validator.ts';
 import { BOUNDS, FAST_VALIDATOR } from './recorder.ts';

@@ -9,17 +9,18 @@ import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { ANONYMOUS } from '../../../src/worker/admission/identity.ts';
 import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
-import { FastValidator } from '../../../src/worker/decoder/json/fast-validator.ts';
+import { LocatedFields } from '../../../src/worker/decoder/kernel/located-fields.ts';
 import type { NoKeyReason } from '../../../src/worker/decoder/key-field.ts';
 import { Intake } from '../../../src/worker/intake/intake.ts';
-import { BUILT_IN_FIELDS, loadValidator } from '../../../src/worker/intake/validator.ts';
+import { loadValidator } from '../../../src/worker/intake/validator.ts';
 import { NO_PROVENANCE } from '../../../src/worker/streams/provenance.ts';
 import { SingleRoute } from '../../../src/worker/streams/route.ts';
 import { Stream } from '../../../src/worker/streams/stream.ts';
 import { recordsOf, topicOf } from '../../../testing/batches.ts';
+import { profileOf } from '../../support/fast-validators.ts';
 
 /** Fields of an event without a key. */
-const KEYLESS = new FastValidator([]).located;
+const KEYLESS = new LocatedFields();
 const GOOD = { msg: 'm', clientId: 'c', timestamp: 1 };
 
 /** An intake with a real accumulator, and the results for its owner and the acknowledger. */
@@ -52,7 +53,7 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     cells: 0,
     validate: loadValidator(undefined),
     matchesSchema: loadValidator(undefined),
-    fastProfile: { required: BUILT_IN_FIELDS, keyField },
+    profile: profileOf({ key: [keyField] }),
     keyless,
     maxEventBytes: 64 * KIB,
   });

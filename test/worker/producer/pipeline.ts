@@ -7,7 +7,7 @@ import type { Codec } from '../../../src/kafka/compression/codecs.ts';
 import { Counters, cells } from '../../../src/metrics/counters.ts';
 import { PRODUCE_ERROR_CLASSES, type ProduceErrorClass } from '../../../src/metrics/labels.ts';
 import type { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
-import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
+import { murmur2, partitionOfHash } from '../../../src/worker/accumulator/murmur2.ts';
 import { Topic } from '../../../src/worker/accumulator/topic.ts';
 import { type Address, Link } from '../../../src/worker/producer/link.ts';
 import type { Producer } from '../../../src/worker/producer/producer.ts';
@@ -192,7 +192,7 @@ export class Pipeline {
     const { length } = this.topic.partitions;
     for (let number = 0; this.#keys[partition] === undefined; number++) {
       const key = Buffer.from(`key ${number}`);
-      this.#keys[partitionOfKey(key, 0, key.length, length)] ??= key.toString();
+      this.#keys[partitionOfHash(murmur2(key, 0, key.length), length)] ??= key.toString();
     }
     return this.#keys[partition]!;
   }

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { EventCode } from '../../../src/common/errors.ts';
 import { KIB, MIB } from '../../../src/config/limits.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
-import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
+import { murmur2, partitionOfHash } from '../../../src/worker/accumulator/murmur2.ts';
 import { type Address, Link } from '../../../src/worker/producer/link.ts';
 import type { Producer } from '../../../src/worker/producer/producer.ts';
 import { wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
@@ -210,7 +210,7 @@ export class ProduceRig {
   #keyOf(partition: number): string {
     for (let number = 0; this.#keys[partition] === undefined; number++) {
       const key = Buffer.from(`key ${number}`);
-      this.#keys[partitionOfKey(key, 0, key.length, this.partitions)] ??= key.toString();
+      this.#keys[partitionOfHash(murmur2(key, 0, key.length), this.partitions)] ??= key.toString();
     }
     return this.#keys[partition]!;
   }

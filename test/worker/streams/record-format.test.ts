@@ -14,6 +14,7 @@ import {
 } from '../../../src/streams/stream-file.ts';
 import { sliceNdjson, sliceTextBody } from '../../../src/worker/decoder/json/slices.ts';
 import { decodeNdjson, decodeTextBody } from '../../../src/worker/decoder/json/text.ts';
+import { LocatedFields } from '../../../src/worker/decoder/kernel/located-fields.ts';
 import { decodeMsgpack, sliceMsgpack } from '../../../src/worker/decoder/msgpack/msgpack.ts';
 import { Provenance } from '../../../src/worker/streams/provenance.ts';
 import {
@@ -146,7 +147,8 @@ test('the fast path finds id, time and trace of each event of an array', () => {
   const { fastValidator } = streams.route;
   for (const text of texts) {
     const bytes = Buffer.from(text);
-    assert.equal(fastValidator?.objectEnd(bytes, 0, bytes.length, 8), bytes.length, 'accepted');
+    fastValidator?.load(bytes, 0, bytes.length);
+    assert.equal(fastValidator?.objectEnd(0, bytes.length, 8), bytes.length, 'accepted');
   }
   const expected = events.map(({ id, at, trace, user }, index) => ({
     key: user,
@@ -469,9 +471,10 @@ test('a prefix also precedes events that the fast path accepts, with their keys'
   const streams = setUp({ events: { schema: registered('prefix', 7), key: [['user']] } });
   streams.begin(streams.route, new Provenance(FACTS));
   const bytes = Buffer.from('[{"user":"k","id":"a"}]');
-  const key = { profile: 0, keyStart: bytes.indexOf('k'), keyBytes: 1 };
-  const none = { idStart: 0, idBytes: -1, timeStart: 0, timeBytes: -1, traceStart: 0 };
-  const fields = { ...key, ...none, traceBytes: -1 };
+  const fields = new LocatedFields();
+  fields.keySource = bytes;
+  fields.keyStart = bytes.indexOf('k');
+  fields.keyBytes = 1;
   streams.intake.validEvent(0, bytes, 1, bytes.length - 1, fields);
   const [record] = streams.take().records;
   assert.deepEqual([record?.key, record?.value], ['k', '\0\0\0\0\x07{"user":"k","id":"a"}']);

@@ -1,7 +1,8 @@
 /** Passes events that are valid JSON to the sink, or rejects them by a bound. */
 import { EVENT_CODES } from '../../../common/errors.ts';
 import type { JsonObject } from '../../../common/json-object.ts';
-import type { DecodeBounds, EventSink } from '../event-sink.ts';
+import type { DecodeBounds } from '../decode-bounds.ts';
+import type { EventSink } from '../event-sink.ts';
 import { nestsDeeper, OPEN_BRACE } from './json-scanner.ts';
 
 /** Emits or rejects the event whose valid JSON is `bytes[start, end)`. */
@@ -20,6 +21,22 @@ export function emitText(
   else {
     const value = JSON.parse(bytes.toString('utf8', start, end)) as JsonObject;
     sink.event(index, value, bytes, start, end);
+  }
+}
+
+/** {@link emitText} for JSON that is known not to nest too deeply. */
+export function emitParsed(
+  index: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  bounds: DecodeBounds,
+  sink: EventSink,
+): void {
+  if (end - start > bounds.maxEventBytes) rejectLength(index, bytes, start, end, bounds, sink);
+  else {
+    const value: unknown = JSON.parse(bytes.toString('utf8', start, end));
+    emitValue(index, value, bytes, start, end, bounds, sink);
   }
 }
 

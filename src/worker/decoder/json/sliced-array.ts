@@ -2,11 +2,15 @@
  * Decodes a long array of events in slices. A syntax error at its end rejects the whole array, so
  * there are two passes: the first finds the events, the second emits them.
  */
-import type { DecodeBounds, EventSink } from '../event-sink.ts';
+import type { DecodeBounds } from '../decode-bounds.ts';
+import type { EventSink } from '../event-sink.ts';
+import { located } from '../kernel/located-fields.ts';
 import { emitText, rejectCount } from './emit.ts';
 import { continueWalk, INVALID, PAUSED, startWalk } from './json-grammar.ts';
 import { CLOSE_BRACKET, COMMA, skipBlank } from './json-scanner.ts';
-import { isValidated, restoreFields, saveUndecided, saveValidated, spanNumbers } from './spans.ts';
+
+/** Numbers per event: start and end. */
+const SPAN_NUMBERS = 2;
 
 /** Yields the number of events of each slice, including rejected ones. */
 export type Slices = Generator<number, void>;
@@ -30,7 +34,7 @@ export function* sliceArray(
 ): Slices {
   // An event takes at least two bytes, with its comma.
   const eventsMax = Math.min(bounds.maxEvents, Math.ceil((bytes.length - open) / 2));
-  const spans = new Int32Array(eventsMax * spanNumbers(sink.fastValidator));
+  const spans = new Int32Array(eventsMax * SPAN_NUMBERS);
   const events = yield* findEvents(bytes, open, spans, bounds, sink, slice);
   if (events === INVALID) yield 1;
   else if (events > bounds.maxEvents) yield rejectCount(bytes, bounds, sink);
@@ -47,10 +51,9 @@ function* findEvents(
   { sliceBytes }: Slice,
 ): Generator<number, number> {
   const { fastValidator } = sink;
-  const numbers = spanNumbers(fastValidator);
   let [events, at, from] = [0, open, open];
   // Bounds the fast validator, which would read an overlong event to its end.
-  let view = bytes.subarray(0, 0);
+  let loadedTo = 0;
   do {
     const start = skipBlank(bytes, at + 1);
     if (events === 0 && bytes[start] === CLOSE_BRACKET) {
@@ -59,28 +62,28 @@ function* findEvents(
     }
     if (start - from >= sliceBytes) {
       yield 0;
-      from = start;
+      // Other frames were decided in the meantime.
+      [from, loadedTo] = [start, 0];
     }
-    if (view.length < bytes.length && view.length - start <= maxEventBytes) {
-      view = bytes.subarray(0, start + sliceBytes + maxEventBytes);
+    if (loadedTo < bytes.length && loadedTo - start <= maxEventBytes) {
+      loadedTo = Math.min(start + sliceBytes + maxEventBytes, bytes.length);
+      fastValidator?.load(bytes, start, loadedTo);
     }
-    let end = fastValidator?.objectEnd(view, start, view.length, maxDepth) ?? INVALID;
-    const isValid = end !== INVALID && end - start <= maxEventBytes;
-    if (!isValid) {
+    let end = fastValidator?.objectEnd(start, loadedTo, maxDepth) ?? INVALID;
+    if (end === INVALID) {
       const walk = startWalk(start);
       for (;;) {
         end = continueWalk(walk, bytes, bytes.length, from + sliceBytes);
         if (end !== PAUSED) break;
         yield 0;
-        from = walk.at;
+        [from, loadedTo] = [walk.at, 0];
       }
       if (end === INVALID)
         return rejectSyntax(bytes, sink, `in event ${events}, which begins at byte ${start}`);
     }
     if (events < maxEvents) {
-      const span = events * numbers;
-      if (isValid) saveValidated(spans, span, start, end, fastValidator!);
-      else saveUndecided(spans, span, start, end);
+      spans[events * SPAN_NUMBERS] = start;
+      spans[events * SPAN_NUMBERS + 1] = end;
     }
     events++;
     at = skipBlank(bytes, end);
@@ -103,18 +106,22 @@ function* emitEvents(
   { sliceBytes, sliceEvents }: Slice,
 ): Slices {
   const { fastValidator } = sink;
-  const numbers = spanNumbers(fastValidator);
-  let [before, from] = [0, 0];
+  let [before, from, loadedTo] = [0, 0, 0];
   for (let index = 0; index < events; index++) {
-    const span = index * numbers;
+    const span = index * SPAN_NUMBERS;
     const [start, end] = [spans[span]!, spans[span + 1]!];
     if (start - from >= sliceBytes || index - before >= sliceEvents) {
       yield index - before;
-      [before, from] = [index, start];
+      [before, from, loadedTo] = [index, start, 0];
     }
-    if (isValidated(spans, span)) {
-      restoreFields(spans, span, fastValidator!);
-      sink.validEvent(index, bytes, start, end, fastValidator!.located);
+    const isShort = end - start <= bounds.maxEventBytes;
+    if (isShort && end > loadedTo) {
+      loadedTo = Math.min(start + sliceBytes + bounds.maxEventBytes, bytes.length);
+      fastValidator?.load(bytes, start, loadedTo);
+    }
+    // Decided again: its result is not kept between the slices.
+    if (isShort && fastValidator?.objectEnd(start, loadedTo, bounds.maxDepth) === end) {
+      sink.validEvent(index, bytes, start, end, located.read(fastValidator.results, 0, bytes));
     } else emitText(index, bytes, start, end, bounds, sink);
   }
   yield events - before;

@@ -4,7 +4,8 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { LIMITS } from '../../../config/limits.ts';
-import type { DecodeBounds, EventSink } from '../event-sink.ts';
+import type { DecodeBounds } from '../decode-bounds.ts';
+import type { EventSink } from '../event-sink.ts';
 import { rejectCount, rejectLength } from './emit.ts';
 import { continueWalk, PAUSED, startWalk } from './json-grammar.ts';
 import { OPEN_BRACKET, skipBlank, trimmedEnd } from './json-scanner.ts';

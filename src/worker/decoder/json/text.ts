@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { byteOrderMark } from '../../../common/byte-order-mark.ts';
 import { EVENT_CODES } from '../../../common/errors.ts';
-import type { DecodeBounds, EventSink } from '../event-sink.ts';
+import type { DecodeBounds } from '../decode-bounds.ts';
+import type { EventSink } from '../event-sink.ts';
+import { located } from '../kernel/located-fields.ts';
 import { emitText, emitValue, rejectCount, rejectLength } from './emit.ts';
 import { decodeFast } from './fast-path.ts';
 import { isJson } from './json-grammar.ts';
@@ -157,6 +159,9 @@ export class LineDecoder {
     const untilByte = this.#start + maxBytes;
     const untilIndex = this.#index + maxEvents;
     const bytes = this.#bytes;
+    // Longer lines are rejected.
+    const loadedTo = Math.min(untilByte + this.#bounds.maxEventBytes, bytes.length);
+    this.#sink.fastValidator?.load(bytes, this.#start, loadedTo);
     while (!this.atEnd && this.#start < untilByte && this.#index < untilIndex) {
       const next = lineEnd(bytes, this.#start);
       this.#line(this.#start, trimmedEnd(bytes, this.#start, next));
@@ -175,8 +180,8 @@ export class LineDecoder {
       rejectLength(index, bytes, start, end, this.#bounds, sink);
     } else if (!this.#utf8 && !isUtf8(bytes.subarray(start, end))) {
       sink.rejectEvent(index, 'invalid_utf8', encodingMessage(bytes, start), bytes, start, end);
-    } else if (fastValidator?.objectEnd(bytes, start, end, maxDepth) === end) {
-      sink.validEvent(index, bytes, start, end, fastValidator.located);
+    } else if (fastValidator?.objectEnd(start, end, maxDepth) === end) {
+      sink.validEvent(index, bytes, start, end, located.read(fastValidator.results, 0, bytes));
     } else if (nestsDeeper(bytes, start, end, maxDepth)) {
       if (isJson(bytes, start, end)) emitText(index, bytes, start, end, this.#bounds, sink);
       else sink.rejectEvent(index, 'invalid_json', jsonMessage(bytes, start), bytes, start, end);

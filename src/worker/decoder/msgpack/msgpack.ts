@@ -1,8 +1,10 @@
 /** Decodes MessagePack into events ("MessagePack" in docs/protocol.md), passed on as JSON. */
 import { LIMITS } from '../../../config/limits.ts';
-import type { DecodeBounds, EventSink } from '../event-sink.ts';
+import type { DecodeBounds } from '../decode-bounds.ts';
+import type { EventSink } from '../event-sink.ts';
 import { emitText, rejectCount } from '../json/emit.ts';
 import type { SlicedDecoder } from '../json/slices.ts';
+import { located } from '../kernel/located-fields.ts';
 import { MsgpackToJson } from './msgpack-to-json.ts';
 
 /** Converter of frames that are decoded at once. */
@@ -17,6 +19,7 @@ export function decodeMsgpack(bytes: Buffer, bounds: DecodeBounds, sink: EventSi
   if (exceedsEvents(shared, bounds)) return rejectCount(bytes, bounds, sink);
   shared.advance(bytes.length);
   if (shared.problem !== undefined) return rejectAll(bytes, shared.problem, sink);
+  sink.fastValidator?.load(shared.json, 0, shared.ends.at(-1) ?? 0);
   let start = 0;
   for (const [index, end] of shared.ends.entries()) {
     if (sink.keepsSent) announceSent(index, bytes, shared, sink);
@@ -39,10 +42,18 @@ export const sliceMsgpack: SlicedDecoder = function* (bytes, bounds, sink, slice
   while (!converter.advance(sliceBytes)) yield 0;
   if (converter.problem !== undefined) return yield rejectAll(bytes, converter.problem, sink);
   let [start, from, before] = [0, 0, 0];
+  let isLoaded = false;
   for (const [index, end] of converter.ends.entries()) {
     if (start - from >= sliceBytes || index - before >= sliceEvents) {
       yield index - before;
       [from, before] = [start, index];
+      isLoaded = false;
+    }
+    if (!isLoaded) {
+      // An event begins within the slice and may be as long as the bounds permit.
+      const loadedTo = Math.min(start + sliceBytes + bounds.maxEventBytes, converter.json.length);
+      sink.fastValidator?.load(converter.json, start, loadedTo);
+      isLoaded = true;
     }
     if (sink.keepsSent) announceSent(index, bytes, converter, sink);
     emitLine(index, converter.json, start, end, bounds, sink);
@@ -83,7 +94,7 @@ function emitLine(
 ): void {
   const { fastValidator } = sink;
   const isShort = end - start <= bounds.maxEventBytes;
-  if (isShort && fastValidator?.objectEnd(json, start, end, bounds.maxDepth) === end) {
-    sink.validEvent(index, json, start, end, fastValidator.located);
+  if (isShort && fastValidator?.objectEnd(start, end, bounds.maxDepth) === end) {
+    sink.validEvent(index, json, start, end, located.read(fastValidator.results, 0, json));
   } else emitText(index, json, start, end, bounds, sink);
 }

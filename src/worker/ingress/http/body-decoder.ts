@@ -7,7 +7,7 @@ import type { Budget } from '../../accumulator/budget.ts';
 import type { Acknowledger } from '../../acknowledger/acknowledger.ts';
 import { type EventsResponse, HttpReply } from '../../acknowledger/http-reply.ts';
 import { type Buckets, charge, isInDebt } from '../../admission/token-bucket.ts';
-import type { DecodeBounds } from '../../decoder/event-sink.ts';
+import type { DecodeBounds } from '../../decoder/decode-bounds.ts';
 import type { Explanations } from '../../explain/explanation.ts';
 import type { FrameProgress } from '../../intake/frame-progress.ts';
 import type { Intake } from '../../intake/intake.ts';

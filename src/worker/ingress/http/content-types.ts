@@ -1,6 +1,7 @@
 /** Media types and content encodings of bodies. */
 import { REQUEST_CODES } from '../../../common/errors.ts';
-import type { DecodeBounds, EventSink } from '../../decoder/event-sink.ts';
+import type { DecodeBounds } from '../../decoder/decode-bounds.ts';
+import type { EventSink } from '../../decoder/event-sink.ts';
 import { type SlicedDecoder, sliceNdjson, sliceTextBody } from '../../decoder/json/slices.ts';
 import { decodeNdjson, decodeTextBody } from '../../decoder/json/text.ts';
 import { decodeMsgpack, sliceMsgpack } from '../../decoder/msgpack/msgpack.ts';

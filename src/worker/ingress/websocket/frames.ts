@@ -8,7 +8,7 @@ import { type Counters, cell, cells, histogram } from '../../../metrics/counters
 import type { Owner } from '../../accumulator/batch.ts';
 import type { AckStream } from '../../acknowledger/ack-stream.ts';
 import type { Buckets } from '../../admission/token-bucket.ts';
-import type { DecodeBounds } from '../../decoder/event-sink.ts';
+import type { DecodeBounds } from '../../decoder/decode-bounds.ts';
 import { decodeText } from '../../decoder/json/text.ts';
 import { decodeMsgpack } from '../../decoder/msgpack/msgpack.ts';
 import type { Intake } from '../../intake/intake.ts';

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { KIB, LIMITS, MIB } from '../../../../src/config/limits.ts';
-import type { DecodeBounds } from '../../../../src/worker/decoder/event-sink.ts';
-import type { FastValidator } from '../../../../src/worker/decoder/json/fast-validator.ts';
+import type { DecodeBounds } from '../../../../src/worker/decoder/decode-bounds.ts';
 import type { Slice } from '../../../../src/worker/decoder/json/sliced-array.ts';
 import {
   type SlicedDecoder,
@@ -11,6 +10,7 @@ import {
   sliceTextBody,
 } from '../../../../src/worker/decoder/json/slices.ts';
 import { decodeNdjson, decodeTextBody } from '../../../../src/worker/decoder/json/text.ts';
+import type { FastValidator } from '../../../../src/worker/decoder/kernel/fast-validator.ts';
 import { jsonText } from '../json-text.ts';
 import { type Decoded, decode, FAST_VALIDATOR } from '../recorder.ts';
 

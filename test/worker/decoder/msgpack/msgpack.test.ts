@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
 import fc from 'fast-check';
-import type { DecodeBounds, EventSink } from '../../../../src/worker/decoder/event-sink.ts';
+import type { DecodeBounds } from '../../../../src/worker/decoder/decode-bounds.ts';
+import type { EventSink } from '../../../../src/worker/decoder/event-sink.ts';
 import { decodeMsgpack, sliceMsgpack } from '../../../../src/worker/decoder/msgpack/msgpack.ts';
 import { BOUNDS, decode, FAST_VALIDATOR } from '../recorder.ts';
 
