@@ -38,9 +38,7 @@ export const events: Row = {
         'schema that need a value.',
       unit: 'eps',
       stacked: true,
-      queries: [
-        { expr: sumOfRates('forebay_events_decided_total', ['by']), legend: '{{by}}' },
-      ],
+      queries: [{ expr: sumOfRates('forebay_events_decided_total', ['by']), legend: '{{by}}' }],
     }),
     lines({
       title: 'Results of events',
