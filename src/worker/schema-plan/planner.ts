@@ -22,6 +22,9 @@ import { NUMBER, TYPE_BITS } from './types.ts';
 /** Maximum of the plans of one schema. */
 const PLANS_MAX = 20_000;
 
+/** Keywords that may reject a value because of its type. */
+const TYPE_KEYWORDS = ['type', 'anyOf', 'oneOf', 'not', 'if'] as const;
+
 /** A plan that is being built. */
 interface OpenPlan {
   types: number;
@@ -71,8 +74,7 @@ export class Planner {
       slow.push(...resolution.slow);
       if (!resolution.isAccepted) continue;
       if (this.#add(bit, resolution, captures, plan, slow)) plan.types |= bit;
-      const { places } = this.#resolver;
-      isTyped ||= resolution.parts.some((part) => places.valueOf(part, 'type') !== undefined);
+      isTyped ||= resolution.parts.some((part) => this.#dependsOnType(part));
     }
     // A rule of numbers excludes those beyond the finite doubles, which have no type for ajv.
     if (isTyped && plan.types === ALL_TYPES) plan.number ??= {};
@@ -80,6 +82,11 @@ export class Planner {
     this.#plans.set(key, result);
     for (const part of slow) this.#slow.set(JSON.stringify(part), part);
     return result;
+  }
+
+  #dependsOnType(part: Place): boolean {
+    const { places } = this.#resolver;
+    return TYPE_KEYWORDS.some((keyword) => places.valueOf(part, keyword) !== undefined);
   }
 
   #simplified(plan: OpenPlan): ValuePlan {

@@ -56,7 +56,13 @@ export class PlannedSchema {
   isValid(text: string): boolean {
     const { work, validate } = this.compiled;
     work.begin();
-    return validate(JSON.parse(text)) as boolean;
+    try {
+      return validate(JSON.parse(text)) as boolean;
+    } catch (error) {
+      // A defect of ajv's code for dependentSchemas with unevaluatedProperties.
+      if (error instanceof TypeError) return false;
+      throw error;
+    }
   }
 }
 

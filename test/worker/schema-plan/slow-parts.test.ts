@@ -87,3 +87,15 @@ test('a table of too many bytes is not built', () => {
   assert.equal(plan.event, undefined);
   assert.match(slowPartsText(plan.slowParts)!, /^the schema needs a table of \d+ bytes/);
 });
+
+test('a number beyond the finite doubles is undecided where a type is required', () => {
+  const types = ['object', 'array', 'string', 'number', 'boolean', 'null'];
+  for (const schema of [
+    { type: types },
+    { if: { type: 'boolean' }, else: { type: types } },
+    { anyOf: [{ type: types }] },
+  ]) {
+    assert.equal(planned(schema).decide('{"a":1e400}').isDecided, false);
+    assert.equal(planned(schema).decide('{"a":1}').isDecided, true);
+  }
+});
