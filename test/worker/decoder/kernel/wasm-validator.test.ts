@@ -8,6 +8,8 @@ import type { FastValidator } from '../../../../src/worker/decoder/kernel/fast-v
 import { Kernel, loadKernel } from '../../../../src/worker/decoder/kernel/kernel.ts';
 import {
   ALL_TYPES,
+  FRACTION,
+  INTEGER,
   OBJECT,
   RESULT_END,
   RESULT_KEY,
@@ -16,9 +18,14 @@ import {
   RESULT_START,
   RESULT_WORDS,
   STRING,
+  TIME_NUMBER,
 } from '../../../../src/worker/decoder/kernel/layout.ts';
 import { TABLES_BYTES } from '../../../../src/worker/decoder/kernel/memory-map.ts';
-import { ANY, type ValuePlan } from '../../../../src/worker/decoder/kernel/plan.ts';
+import {
+  ANY,
+  type NumberPlan,
+  type ValuePlan,
+} from '../../../../src/worker/decoder/kernel/plan.ts';
 import { buildTable } from '../../../../src/worker/decoder/kernel/table.ts';
 import { TableValidator } from '../../../../src/worker/decoder/kernel/table-validator.ts';
 import { WasmValidator } from '../../../../src/worker/decoder/kernel/wasm-validator.ts';
@@ -27,7 +34,7 @@ import { BROKEN_NUMBERS, broken, Draw, eventText, NUMBERS, type Plans, plans } f
 
 const kernel = kernelOf(loadKernel());
 const INVALID = -1;
-const RUNS = 100;
+const RUNS = 200;
 const WASM = new URL('../../../../dist/worker/decoder/kernel/kernel.wasm', import.meta.url);
 const ANY_OBJECTS = buildTable([{ event: { types: OBJECT, captures: 0 }, keyParts: 0 }]);
 type Both = readonly [WasmValidator, TableValidator];
@@ -169,6 +176,138 @@ test('any value is accepted if JSON.parse accepts it: corpus, and generated valu
     check(broken(new Draw(seed), text));
   });
   fc.assert(breakAt, { numRuns: RUNS });
+});
+
+/** A validator of events whose only field is this value. */
+function validatorOf(value: ValuePlan): WasmValidator {
+  const object = {
+    properties: new Map([['v', value]]),
+    required: new Set(['v']),
+    others: undefined,
+  };
+  return new WasmValidator(
+    kernel,
+    buildTable([{ event: { types: OBJECT, captures: 0, object }, keyParts: 0 }]),
+  );
+}
+
+function accepts(wasm: WasmValidator, value: string): boolean {
+  const bytes = Buffer.from(`{"v":${value}}`);
+  wasm.load(bytes, 0, bytes.length);
+  return wasm.objectEnd(0, bytes.length, 1) === bytes.length;
+}
+
+const asUnits = (text: string) =>
+  text.replace(/./gs, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+test('a string with escapes has the text that JSON.parse returns', () => {
+  const points = [
+    0, 0x1f, 0x20, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xffff, 0x1_0000, 0x10_ffff,
+  ];
+  const characters = [...'\b\f\n\r\t/"\\aé', ...points.map((point) => String.fromCodePoint(point))];
+  for (const character of characters) {
+    for (const text of [character, `${character}tail`, `${'x'.repeat(15)}${character}y`]) {
+      const wasm = validatorOf({ types: STRING, captures: 0, string: { texts: [text] } });
+      const other = validatorOf({ types: STRING, captures: 0, string: { texts: [`${text}x`] } });
+      const units = asUnits(text);
+      for (const content of [JSON.stringify(text), `"${units}"`, `"${units.toUpperCase()}"`]) {
+        const value = content.replaceAll('\\U', '\\u');
+        assert.equal(accepts(wasm, value), true, value);
+        assert.equal(accepts(other, value), false, value);
+      }
+    }
+  }
+  assert(accepts(validatorOf({ types: STRING, captures: 0, string: { texts: ['/'] } }), '"\\/"'));
+  const any = validatorOf({ types: STRING, captures: 0, string: {} });
+  for (const lone of ['\\ud800', '\\udfff', '\\ud800\\ud800', '\\ud800x', '\\udbff\\u0041']) {
+    assert.equal(accepts(any, `"${lone}"`), false, lone);
+  }
+});
+
+test('control characters in strings are not accepted, at any position', () => {
+  const wasm = validatorOf(ANY);
+  for (let byte = 0; byte <= 0x20; byte++) {
+    const character = String.fromCharCode(byte);
+    for (const before of [0, 7, 15, 16, 40]) {
+      const value = `"${'x'.repeat(before)}${character}"`;
+      assert.equal(accepts(wasm, value), byte === 0x20, JSON.stringify(value));
+    }
+  }
+  assert(accepts(wasm, '"\u007f\u0080\u2028"'));
+});
+
+test('the value of a number is that of JSON.parse, or undecided', () => {
+  const decimal = fc
+    .tuple(
+      fc.oneof(...[5n, 15n, 17n].map((max) => fc.bigInt({ min: 0n, max: 10n ** max }))),
+      fc.nat(18),
+      fc.integer({ min: -30, max: 30 }),
+    )
+    .map(([digits, decimals, exponent]) => {
+      const text = `${digits}`.padStart(decimals + 1, '0');
+      const whole = text.slice(0, text.length - decimals);
+      const fraction = decimals === 0 ? '' : `.${text.slice(text.length - decimals)}`;
+      return `${whole}${fraction}${exponent % 3 === 0 ? `e${exponent}` : ''}`;
+    });
+  let exact = 0;
+  const check = (text: string) => {
+    const value = JSON.parse(text) as number;
+    const number = (only: number) => ({
+      types: INTEGER | FRACTION,
+      captures: 0,
+      number: { values: [only] },
+    });
+    if (accepts(validatorOf(number(value)), text)) exact++;
+    const next = value + Math.max(Math.abs(value) * Number.EPSILON, Number.MIN_VALUE);
+    assert.equal(accepts(validatorOf(number(next)), text), false, text);
+    const type = Number.isInteger(value) ? INTEGER : FRACTION;
+    const wrong = validatorOf({ types: ALL_TYPES & ~type, captures: 0, number: {} });
+    assert.equal(accepts(wrong, text), false, text);
+  };
+  for (const text of NUMBERS) check(text);
+  fc.assert(fc.property(decimal, check), { numRuns: RUNS });
+  assert(exact > RUNS / 4, `${exact} are exact`);
+});
+
+test('a number is undecided where it is for the table validator', () => {
+  const values: ValuePlan[] = [INTEGER, FRACTION, INTEGER | FRACTION, ALL_TYPES].flatMap(
+    (types) => [
+      { types, captures: 0 },
+      { types, captures: TIME_NUMBER },
+      { types, captures: 0, number: {} },
+    ],
+  );
+  for (const value of values) {
+    const object = {
+      properties: new Map([['v', value]]),
+      required: new Set<string>(),
+      others: ANY,
+    };
+    const table = buildTable([{ event: { types: OBJECT, captures: 0, object }, keyParts: 0 }]);
+    const [wasm, oracle] = [new WasmValidator(kernel, table), new TableValidator(table)];
+    for (const number of [...NUMBERS, ...BROKEN_NUMBERS]) {
+      const bytes = Buffer.from(`{"v":${number}}`);
+      const found = objectOf(wasm, bytes, 0, bytes.length);
+      assert.deepEqual(found, objectOf(oracle, bytes, 0, bytes.length), number);
+    }
+  }
+});
+
+test('a number is compared with bounds and divisors', () => {
+  const number = (rule: NumberPlan) =>
+    validatorOf({ types: INTEGER | FRACTION, captures: 0, number: rule });
+  const bounds = [
+    [{ min: { value: 5, isExclusive: false } }, ['5', '5.0', '5.1', '1e9'], ['4.9', '-5', '0']],
+    [{ min: { value: 5, isExclusive: true } }, ['5.1'], ['5', '5e0']],
+    [{ max: { value: -5, isExclusive: false } }, ['-5', '-6'], ['-4', '0', '5']],
+    [{ max: { value: -5, isExclusive: true } }, ['-5.5'], ['-5']],
+    [{ min: { value: 0, isExclusive: false } }, ['-0', '-0.0', '0e0'], ['-1']],
+    [{ multipleOf: 0.5 }, ['1', '1.5', '-2', '0'], ['0.25', '1e22']],
+  ] as const;
+  for (const [rule, accepted, rejected] of bounds) {
+    for (const text of accepted) assert.equal(accepts(number(rule), text), true, text);
+    for (const text of rejected) assert.equal(accepts(number(rule), text), false, text);
+  }
 });
 
 test('items are counted without validating them', () => {
