@@ -31,9 +31,8 @@ interface Connection {
   last: number;
 }
 
-const START = '{"id":"';
-const DASH = 0x2d;
-const ZERO = 0x30;
+/** Id of an event, anywhere in its text. */
+const ID = new RegExp(`"([a-z0-9]{1,8})-(\\d{${CONNECTION_DIGITS}})-(\\d{${NUMBER_DIGITS}})"`);
 
 /** Part of a load client's report that counts here. */
 export interface Sent {
@@ -66,6 +65,11 @@ export class Account {
       return { key: `client-${name}`, flags, last: -1 };
     });
     this.#runs.set(shape.run, rows);
+  }
+
+  /** Begins the records of another topic; there is no order between topics. */
+  nextTopic(): void {
+    for (const connection of [...this.#runs.values()].flat()) connection.last = -1;
   }
 
   /** Adds a record of the topic; records of a partition in order. */
@@ -122,21 +126,7 @@ function mark(flags: Uint8Array, ranges: readonly number[], flag: number): void 
 
 /** Returns the event in a record; undefined if it is not an event of a run. */
 function placeIn(value: Buffer): { run: string; connection: number; event: number } | undefined {
-  const dash = value.indexOf(DASH, START.length);
-  if (dash < 0 || value.toString('latin1', 0, START.length) !== START) return undefined;
-  const run = value.toString('latin1', START.length, dash);
-  const connection = digits(value, dash + 1, CONNECTION_DIGITS);
-  const event = digits(value, dash + 1 + CONNECTION_DIGITS + 1, NUMBER_DIGITS);
-  return { run, connection, event };
-}
-
-/** Returns NaN for anything but digits. */
-function digits(value: Buffer, at: number, count: number): number {
-  let number = 0;
-  for (let index = at; index < at + count; index++) {
-    const digit = (value[index] ?? 0) - ZERO;
-    if (digit < 0 || digit > 9) return Number.NaN;
-    number = number * 10 + digit;
-  }
-  return number;
+  const [found, run = '', connection, event] = ID.exec(value.toString('latin1')) ?? [];
+  if (found === undefined) return undefined;
+  return { run, connection: Number(connection), event: Number(event) };
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Credit, NackError } from '../../testing/protocol.ts';
 import { openSocket } from './handshake.ts';
 import { type ConnectionReport, type LoadShape, streamName } from './messages.ts';
-import { Packet } from './packet.ts';
+import type { Packet, Packets } from './packet.ts';
 import { type ServerFrameListener, ServerFrames } from './server-frames.ts';
 import type { Slab } from './slab.ts';
 
@@ -28,7 +28,7 @@ const PONG = 0x8a;
 export class LoadConnection implements ServerFrameListener {
   readonly #index: number;
   readonly #shape: LoadShape;
-  readonly #packet: Packet;
+  readonly #packets: Packets;
   readonly #slab: Slab;
   readonly #time: Uint8Array;
   readonly #listener: LoadListener;
@@ -52,13 +52,14 @@ export class LoadConnection implements ServerFrameListener {
   constructor(
     index: number,
     shape: LoadShape,
+    packets: Packets,
     slab: Slab,
     time: Uint8Array,
     listener: LoadListener,
   ) {
     this.#index = index;
     this.#shape = shape;
-    this.#packet = new Packet(shape, index);
+    this.#packets = packets;
     this.#slab = slab;
     this.#time = time;
     this.#listener = listener;
@@ -90,12 +91,13 @@ export class LoadConnection implements ServerFrameListener {
   #pump(): void {
     const { framesPerPacket, eventsPerFrame } = this.#shape;
     while (this.#waiting > 0 && this.#fits()) {
-      const bytes = this.#slab.allocate(this.#packet.length);
-      this.#packet.write(bytes, 0, this.#sentFrames * eventsPerFrame, this.#time);
+      const packet = this.#next();
+      const bytes = this.#slab.allocate(packet.length);
+      packet.write(bytes, 0, this.#index, this.#sentFrames * eventsPerFrame, this.#time);
       this.#writtenMs[(this.#sentFrames / framesPerPacket) % RING] = performance.now();
       this.#socket!.write(bytes);
       this.#sentFrames += framesPerPacket;
-      this.#sentBytes += framesPerPacket * this.#packet.frameBytes;
+      this.#sentBytes += packet.payloadBytes;
       this.#waiting--;
     }
   }
@@ -132,9 +134,14 @@ export class LoadConnection implements ServerFrameListener {
     this.#socket?.resetAndDestroy();
   }
 
+  /** Returns the packet to send next. */
+  #next(): Packet {
+    return this.#packets.at(this.#index, this.#sentFrames / this.#shape.framesPerPacket);
+  }
+
   #fits(): boolean {
     const { framesPerPacket } = this.#shape;
-    const bytes = this.#sentBytes + framesPerPacket * this.#packet.frameBytes;
+    const bytes = this.#sentBytes + this.#next().payloadBytes;
     return this.#sentFrames + framesPerPacket <= this.#credit.frames && bytes <= this.#credit.bytes;
   }
 

@@ -1,15 +1,15 @@
 /** Encodings of the load client's events: text or MessagePack. */
 import { encode } from '@msgpack/msgpack';
 
-/** A frame's payload, encoded once, and the positions of its variable parts. */
+/** A frame's payload, encoded once. */
 export interface EncodedFrame {
   /** WebSocket opcode with the FIN bit. */
   readonly firstByte: number;
   readonly payload: Buffer;
   /** Start of each event. */
   readonly eventsAt: readonly number[];
-  /** Offset of the timestamp in an event. */
-  readonly timeIn: number;
+  /** Encoded form of the number `time`. */
+  readonly time: Buffer;
   /** Writes the timestamp. @param digits 13 digits */
   writeTime(into: Buffer, at: number, digits: Uint8Array): void;
 }
@@ -20,46 +20,57 @@ const UPPER = 2 ** 32;
 const ZERO = 0x30;
 
 /**
- * Encodes a frame with `count` copies of the JSON object `event`.
- * @param time its field `timestamp`, of 13 digits
+ * Encodes a frame.
+ * @param events JSON objects
+ * @param time timestamp in each of them, 13 digits
  */
 export function encodeFrame(
   encoding: 'json' | 'msgpack',
-  event: string,
+  events: readonly string[],
   time: string,
-  count: number,
 ): EncodedFrame {
-  return encoding === 'json' ? writeText(event, time, count) : writeMsgpack(event, time, count);
+  return encoding === 'json' ? writeText(events, time) : writeMsgpack(events, time);
 }
 
-function writeText(event: string, time: string, count: number): EncodedFrame {
-  const events = new Array<string>(count).fill(event).join(',');
-  const first = count === 1 ? 0 : 1;
+function writeText(events: readonly string[], time: string): EncodedFrame {
+  const parts = events.map((event) => Buffer.from(event));
+  const alone = parts.length === 1;
+  const text = events.join(',');
   return {
     firstByte: WHOLE_TEXT,
-    payload: Buffer.from(count === 1 ? events : `[${events}]`),
-    eventsAt: Array.from({ length: count }, (_, index) => first + index * (event.length + 1)),
-    timeIn: event.indexOf(time),
+    payload: Buffer.from(alone ? text : `[${text}]`),
+    eventsAt: startsOf(parts, alone ? 0 : 1, 1),
+    time: Buffer.from(time),
     writeTime: (into, at, digits) => into.set(digits, at),
   };
 }
 
-function writeMsgpack(event: string, time: string, count: number): EncodedFrame {
-  const value: unknown = JSON.parse(event);
-  const alone = Buffer.from(encode(value));
-  const payload = Buffer.from(encode(count === 1 ? value : new Array(count).fill(value)));
-  const first = payload.length - count * alone.length;
+function writeMsgpack(events: readonly string[], time: string): EncodedFrame {
+  const values = events.map((event) => JSON.parse(event) as unknown);
+  const parts = values.map((value) => Buffer.from(encode(value)));
+  const payload = Buffer.from(encode(values.length === 1 ? values[0] : values));
+  const first = payload.length - parts.reduce((sum, { length }) => sum + length, 0);
   return {
     firstByte: WHOLE_BINARY,
     payload,
-    eventsAt: Array.from({ length: count }, (_, index) => first + index * alone.length),
-    timeIn: alone.indexOf(uint64(Number(time))),
+    eventsAt: startsOf(parts, first, 0),
+    time: uint64(Number(time)),
     writeTime: (into, at, digits) => {
       let milliseconds = 0;
       for (const digit of digits) milliseconds = milliseconds * 10 + digit - ZERO;
       writeUint64(milliseconds, into, at);
     },
   };
+}
+
+/** Returns the start of each part, with `between` bytes between them. */
+function startsOf(parts: readonly Buffer[], first: number, between: number): number[] {
+  let at = first;
+  return parts.map(({ length }) => {
+    const start = at;
+    at += length + between;
+    return start;
+  });
 }
 
 function uint64(value: number): Buffer {

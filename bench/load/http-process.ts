@@ -5,7 +5,7 @@
  */
 import autocannon from 'autocannon';
 import type { Spread } from './messages.ts';
-import { Packet } from './packet.ts';
+import { Packets } from './packet.ts';
 
 export interface HttpLoad {
   readonly port: number;
@@ -32,16 +32,17 @@ export type HttpAnswer = { readonly is: 'ready' } | ({ readonly is: 'report' } &
 async function run(load: HttpLoad): Promise<HttpReport> {
   const { connections, eventsPerRequest, requests } = load;
   const shape = { ...load, eventsPerFrame: eventsPerRequest, framesPerPacket: 1 };
-  const bodies = Array.from({ length: connections }, (_, index) => new Packet(shape, index));
-  const numbered = bodies.map(() => 0);
+  const packets = new Packets(shape);
+  const numbered = new Array<number>(connections).fill(0);
   let made = 0;
   const setupRequest = (request: autocannon.Request): autocannon.Request => {
     const connection = made++ % connections;
-    const packet = bodies[connection]!;
+    const first = numbered[connection]!;
+    const packet = packets.at(connection, first / eventsPerRequest);
     const bytes = Buffer.allocUnsafe(packet.length);
-    packet.write(bytes, 0, numbered[connection]!, Buffer.from(String(Date.now())));
+    packet.write(bytes, 0, connection, first, Buffer.from(String(Date.now())));
     numbered[connection]! += eventsPerRequest;
-    return { ...request, body: bytes.subarray(packet.length - packet.frameBytes) };
+    return { ...request, body: bytes.subarray(packet.length - packet.payloadBytes) };
   };
   const result = await autocannon({
     url: `http://127.0.0.1:${load.port}/events`,

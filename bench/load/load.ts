@@ -3,6 +3,7 @@ import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram
 import { until } from '../../testing/wait.ts';
 import { LoadConnection, type LoadListener } from './connection.ts';
 import type { LoadReport, LoadShape, LoadTimes, Spread } from './messages.ts';
+import { Packets } from './packet.ts';
 import { Schedule } from './schedule.ts';
 import { Slab } from './slab.ts';
 
@@ -34,9 +35,10 @@ export class Load implements LoadListener {
   constructor(shape: LoadShape) {
     this.#shape = shape;
     const slab = new Slab();
+    const packets = new Packets(shape);
     this.#connections = Array.from(
       { length: shape.connections },
-      (_, index) => new LoadConnection(index, shape, slab, this.#time, this),
+      (_, index) => new LoadConnection(index, shape, packets, slab, this.#time, this),
     );
   }
 

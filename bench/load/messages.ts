@@ -1,4 +1,8 @@
 /** Messages between the load client and the measuring process. */
+import type { SchemaName } from './json-schema.ts';
+
+/** `plain`, events of a schema, or `mixed`: those of the streams s0 to s15 in turn. */
+export type BodyName = SchemaName | 'mixed';
 
 /** Target and shape of a load. */
 export interface LoadShape {
@@ -10,8 +14,10 @@ export interface LoadShape {
   readonly eventsPerFrame: number;
   /** Frames per write. */
   readonly framesPerPacket: number;
-  /** Length of an event's JSON, in either encoding. */
+  /** Length of an event's JSON, in either encoding; the mean, where bodies vary. */
   readonly eventBytes: number;
+  /** Default: plain. */
+  readonly body?: BodyName;
   /** The connections are divided among this many streams; undefined = no stream in the path. */
   readonly streams?: number | undefined;
   /** Encoding; default JSON. */

@@ -89,6 +89,26 @@ test('an event stored after a later one of its connection is out of order', () =
   assert.equal(imbalanceOf(account.balance()), undefined, 'where there is no order to keep');
 });
 
+test('the id of an event is found anywhere in its text', () => {
+  const account = new Account();
+  account.add(SENT);
+  const value = '{ "a": {"id": "x-1-2"}, "msg": "\\u00df", "id" : "r1-00000-00000000" }';
+  account.record(Buffer.from('client-00000'), Buffer.from(value));
+  store(account, 0, 2);
+  store(account, 1, 0);
+  assert.equal(imbalanceOf(account.balance()), undefined);
+});
+
+test('events of a connection in another topic may be earlier ones', () => {
+  const account = new Account();
+  account.add(SENT);
+  store(account, 0, 2);
+  store(account, 1, 0);
+  account.nextTopic();
+  store(account, 0, 0);
+  assert.equal(imbalanceOf(account.balance()), undefined);
+});
+
 test('a run cannot be added twice', () => {
   const account = new Account();
   account.add(SENT);

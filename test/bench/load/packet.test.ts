@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decode as decodeMsgpack } from '@msgpack/msgpack';
-import { Packet, type PacketShape } from '../../../bench/load/packet.ts';
+import { type Packet, type PacketShape, Packets } from '../../../bench/load/packet.ts';
 
 const TIME = Buffer.from('1790000000123');
 
@@ -10,12 +10,23 @@ function shape(fields: Partial<PacketShape> = {}): PacketShape {
   return { run: 'r7', ...sizes, ...fields };
 }
 
+function packetOf(fields: Partial<PacketShape>, connection = 12): Packet {
+  return new Packets(shape(fields)).at(connection, 0);
+}
+
 function bytesOf(fields: Partial<PacketShape>, first: number, connection = 12): Buffer {
-  const packet = new Packet(shape(fields), connection);
+  const packet = packetOf(fields, connection);
   const bytes = Buffer.alloc(packet.length + 3, 0xee);
-  packet.write(bytes, 3, first, TIME);
+  packet.write(bytes, 3, connection, first, TIME);
   assert.deepEqual([...bytes.subarray(0, 3)], [0xee, 0xee, 0xee], 'what stands before is left');
   return bytes.subarray(3);
+}
+
+interface PageView {
+  readonly id: string;
+  readonly clientId: string;
+  readonly timestamp: number;
+  readonly msg: string;
 }
 
 /** Parses masked text frames per RFC 6455. */
@@ -50,14 +61,14 @@ test('an event has the requested size, its number and its timestamp', () => {
     assert.deepEqual(fields, { id, clientId: 'client-00012', timestamp: 1_790_000_000_123 });
     assert.equal(typeof msg, 'string');
   }
-  assert.throws(() => new Packet(shape({ eventBytes: 84 }), 0), /fit into 84 bytes/);
+  assert.throws(() => new Packets(shape({ eventBytes: 84 })), /fit into 84 bytes/);
 });
 
 test('numbering spans frames and packets, and no digits of the previous packet remain', () => {
-  const packet = new Packet(shape({ eventsPerFrame: 3, framesPerPacket: 2 }), 0);
+  const packet = packetOf({ eventsPerFrame: 3, framesPerPacket: 2 });
   const bytes = Buffer.alloc(packet.length);
   const idsAt = (first: number) => {
-    packet.write(bytes, 0, first, TIME);
+    packet.write(bytes, 0, 12, first, TIME);
     const frames = payloadsOf(bytes).map((text) => JSON.parse(text) as { id: string }[]);
     return frames.map((events) => events.map(({ id }) => Number(id.split('-')[2])));
   };
@@ -65,21 +76,57 @@ test('numbering spans frames and packets, and no digits of the previous packet r
   for (const first of [0, 9_999_997, 5]) assert.deepEqual(idsAt(first), expected(first));
 });
 
-test('credit counts the payload bytes of a frame', () => {
-  const packet = new Packet(shape({ eventsPerFrame: 50, framesPerPacket: 2 }), 0);
-  const bytes = Buffer.alloc(packet.length);
-  packet.write(bytes, 0, 0, TIME);
-  for (const text of payloadsOf(bytes)) assert.equal(Buffer.byteLength(text), packet.frameBytes);
+test('credit counts the payload bytes of all frames', () => {
+  for (const body of ['plain', 'order'] as const) {
+    const fields = { eventsPerFrame: 5, framesPerPacket: 2, eventBytes: 1_000, body };
+    const texts = payloadsOf(bytesOf(fields, 0));
+    const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    assert.equal(bytes, packetOf(fields).payloadBytes);
+  }
+});
+
+test('bodies that vary have the connection, numbers and time of their packet, in any order', () => {
+  const fields = {
+    eventsPerFrame: 5,
+    framesPerPacket: 2,
+    eventBytes: 700,
+    body: 'page-view',
+  } as const;
+  const packets = new Packets(shape(fields));
+  const seen = new Set<string>();
+  for (let nth = 0; nth < 20; nth++) {
+    const packet = packets.at(4_321, nth);
+    const bytes = Buffer.alloc(packet.length);
+    packet.write(bytes, 0, 4_321, nth * 10, TIME);
+    const events = payloadsOf(bytes).flatMap((text) => JSON.parse(text) as PageView[]);
+    assert.equal(events.length, 10);
+    for (const [index, { id, clientId, timestamp, msg }] of events.entries()) {
+      const number = String(nth * 10 + index).padStart(8, '0');
+      assert.deepEqual(
+        [id, clientId, timestamp],
+        [`r7-04321-${number}`, 'client-04321', 1_790_000_000_123],
+      );
+      seen.add(msg);
+    }
+  }
+  assert(seen.size > 100, `${seen.size} different texts in 200 events`);
 });
 
 test('MessagePack sends the same events in binary frames', () => {
-  for (const eventsPerFrame of [1, 3, 20]) {
-    const sizes = { eventsPerFrame, framesPerPacket: 2, eventBytes: 140 };
+  const bodies = [
+    { eventsPerFrame: 1, eventBytes: 140 },
+    { eventsPerFrame: 3, eventBytes: 140 },
+    { eventsPerFrame: 20, eventBytes: 140 },
+    { eventsPerFrame: 4, eventBytes: 1_000, body: 'order' },
+  ] as const;
+  for (const body of bodies) {
+    const sizes = { ...body, framesPerPacket: 2 };
     const texts = payloadsOf(bytesOf(sizes, 12_345));
     const frames = framesOf(bytesOf({ ...sizes, encoding: 'msgpack' }, 12_345), 0x82);
     assert.deepEqual(frames.map(decode), texts.map(parse));
-    const packet = new Packet(shape({ ...sizes, encoding: 'msgpack' }), 12);
-    for (const frame of frames) assert.equal(frame.length, packet.frameBytes);
+    const packet = packetOf({ ...sizes, encoding: 'msgpack' });
+    const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
+    assert.equal(bytes, packet.payloadBytes);
   }
 });
 
