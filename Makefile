@@ -91,7 +91,7 @@ schema-try: build ## validate stored events with SCHEMA=new.json, of STREAM=orde
 	exec node dist/main.js schema try '$(SCHEMA)' $(LISTEN_ARGS)
 
 .PHONY: bench
-bench: gateway-node setup build ## run the benchmark suite (10 min), or SCENARIO=single; see docs/benchmarks.md
+bench: gateway-node setup build ## run the benchmark suite (15 min), or SCENARIO=single; see docs/benchmarks.md
 	@exec $(TS) bench/run.ts $(SCENARIO) $(ARGS)
 
 .PHONY: bench-check

@@ -1,6 +1,7 @@
 /** All scenarios, in the order of the suite. */
 import type { Scenario } from './scenario.ts';
 import { batched } from './scenarios/batched.ts';
+import { bodies } from './scenarios/bodies.ts';
 import { brokerKills } from './scenarios/broker-kills.ts';
 import { compression } from './scenarios/compression.ts';
 import { connections } from './scenarios/connections.ts';
@@ -8,6 +9,7 @@ import { headers } from './scenarios/headers.ts';
 import { http1, http10, http100 } from './scenarios/http.ts';
 import { idle } from './scenarios/idle.ts';
 import { latency } from './scenarios/latency.ts';
+import { mixed } from './scenarios/mixed.ts';
 import { msgpack } from './scenarios/msgpack.ts';
 import { outage } from './scenarios/outage.ts';
 import { overload } from './scenarios/overload.ts';
@@ -31,6 +33,8 @@ export const SCENARIOS: readonly Scenario[] = [
   partitions,
   workers,
   sizes,
+  bodies,
+  mixed,
   latency,
   overload,
   outage,

@@ -82,10 +82,19 @@ function residentBytes(pid: number): number {
   }
 }
 
+/** Waits until all workers have reported after the call: the last scrape. */
+export function reported(gateway: Gateway): Promise<Metrics> {
+  return untilReported(gateway, () => true);
+}
+
 /**
  * Waits until all workers have reported after the call and have nothing in flight: the last scrape.
  */
-export async function atRest(gateway: Gateway): Promise<Metrics> {
+export function atRest(gateway: Gateway): Promise<Metrics> {
+  return untilReported(gateway, (metrics) => metrics.value('forebay_events_in_flight') === 0);
+}
+
+function untilReported(gateway: Gateway, isDone: (metrics: Metrics) => boolean): Promise<Metrics> {
   const sinceMs = performance.now();
   return until(
     async () => {
@@ -95,7 +104,7 @@ export async function atRest(gateway: Gateway): Promise<Metrics> {
         .filter(([name]) => name.startsWith('forebay_worker_snapshot_age_seconds'))
         .map(([, age]) => age);
       const fresh = ages.length > 0 && ages.every((age) => age < seconds);
-      return fresh && metrics.value('forebay_events_in_flight') === 0 && metrics;
+      return fresh && isDone(metrics) && metrics;
     },
     { everyMs: 50, what: () => `rest; the log ends:\n${gateway.logTail()}` },
   );

@@ -67,9 +67,16 @@ export class HttpSource {
       eventBytes: EVENT_BYTES,
       requests,
     };
-    const before = cpu();
-    const report = await this.#helper.send(load, () => true);
-    const used = cpu() - before;
+    const { report, used } = await this.#lab.countDecided(
+      target,
+      `${events} per POST`,
+      async () => {
+        const before = cpu();
+        const report = await this.#helper.send(load, () => true);
+        const used = cpu() - before;
+        return { report, used };
+      },
+    );
     if (report.is !== 'report') throw new Error('autocannon sent no report');
     if (report.failed > 0) this.#lab.problem(target, `${report.failed} requests failed`);
     this.#accepted += report.ok * events;

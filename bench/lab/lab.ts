@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MIB } from '../../src/config/limits.ts';
@@ -9,15 +9,17 @@ import type { HeaderName } from '../../src/streams/stream-file.ts';
 import type { GatewayOptions } from '../../testing/gateway.ts';
 import { createTopic, deleteTopic, eachRecord, type TopicRecord } from '../../testing/topic.ts';
 import { LoadClient } from '../load/client.ts';
-import { type LoadShape, type LoadTimes, streamName } from '../load/messages.ts';
+import type { LoadShape, LoadTimes } from '../load/messages.ts';
 import { percent } from '../report/number.ts';
 import type { Figure } from '../result.ts';
 import type { Bench } from '../scenario.ts';
 import { Bare, startFloor, startNaive } from '../yardsticks/yardstick.ts';
 import { Account, type Balance, imbalanceOf } from './account.ts';
 import { moveTo } from './cores.ts';
+import { DecidedShares, decidedBy } from './decided.ts';
 import { lateness, type Measurement, measure } from './measure.ts';
 import { peakBytesOf } from './memory.ts';
+import { writeStreamFile } from './stream-file.ts';
 import { GatewayTarget, type Target } from './target.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -44,12 +46,18 @@ export interface GatewaySpec {
   readonly partitions?: number;
   /** Number of streams, each with its own topic and without schema; default: no stream file. */
   readonly streams?: number;
+  /** Streams of the body `mixed`, selected by its routing field, with or without its schemas. */
+  readonly routed?: 'schemas' | 'any';
   /** Record headers of all streams; default: none. */
   readonly headers?: readonly HeaderName[];
   /** Its processes run on any core. */
   readonly anywhere?: boolean;
   /** Its events are not ordered. */
   readonly unordered?: boolean;
+  /** Load of its warm-up, where it differs from the default: its events have to be valid. */
+  readonly warmUp?: Shape;
+  /** File of its command, if it is not this build's. */
+  readonly main?: string;
 }
 
 /** Events sent to a target, and its topics. */
@@ -69,6 +77,7 @@ export class Lab {
   /** Targets without any load so far. */
   #cold: Target[] = [];
   #runs = 0;
+  readonly #decided = new DecidedShares();
   readonly problems: string[] = [];
 
   private constructor(bench: Bench) {
@@ -88,10 +97,14 @@ export class Lab {
 
   /** Starts a gateway on a new topic, its workers on their core. */
   async gateway(spec: GatewaySpec = {}): Promise<GatewayTarget> {
-    const { name = 'gateway', env = {}, partitions, streams, headers, anywhere, unordered } = spec;
+    const { name = 'gateway', env = {}, partitions, streams, routed, headers } = spec;
+    const { anywhere, unordered, warmUp = {}, main } = spec;
     const { brokers, places } = this.bench;
     const topic = `bench-${randomUUID().slice(0, 13)}`;
-    const file = streams === undefined ? undefined : this.#streamFile(topic, streams, headers);
+    const declares = streams !== undefined || routed !== undefined;
+    const file = declares
+      ? writeStreamFile(this.#folder(), topic, { named: streams, routed, headers })
+      : undefined;
     const topics = file?.topics ?? [topic];
     this.#topics.push(...topics);
     const declared = file && { FOREBAY_STREAMS_FILE: file.path };
@@ -102,10 +115,11 @@ export class Lab {
     };
     // It starts on all cores, as in production.
     moveTo(places.all, process.pid);
-    const starting = this.bench.startGateway({ brokers, topic, env: settings });
+    const options = { brokers, topic, env: settings, ...(main === undefined ? {} : { main }) };
+    const starting = this.bench.startGateway(options);
     const gateway = await starting.finally(() => moveTo(places.rest, process.pid));
     const bufferBytes = Number(env.FOREBAY_BUFFER_BYTES ?? SETTINGS.bufferBytes.defaultValue());
-    const target = new GatewayTarget(name, gateway, bufferBytes, streams);
+    const target = new GatewayTarget(name, gateway, { bufferBytes, streams, warmUp });
     this.#processes.push(target);
     this.#cold.push(target);
     this.#books.set(target, { topics, account: new Account(!unordered) });
@@ -114,21 +128,11 @@ export class Lab {
     return target;
   }
 
-  /** Writes a stream file. @returns its path, and the topics of its streams */
-  #streamFile(
-    topic: string,
-    count: number,
-    headers: readonly HeaderName[] = [],
-  ): { path: string; topics: string[] } {
+  /** Returns a new folder, removed at the end of the lab. */
+  #folder(): string {
     const folder = mkdtempSync(join(tmpdir(), 'forebay-bench-'));
     this.#folders.push(folder);
-    const names = Array.from({ length: count }, (_, index) => streamName(index));
-    const streams = names.map((name) => [name, { topic: `${topic}.${name}`, create: {} }] as const);
-    const key = { field: SETTINGS.keyField.defaultValue() };
-    const path = join(folder, 'streams.json');
-    const file = { version: 1, defaults: { key, headers }, streams: Object.fromEntries(streams) };
-    writeFileSync(path, JSON.stringify(file));
-    return { path, topics: streams.map(([, spec]) => spec.topic) };
+    return folder;
   }
 
   async floor(): Promise<Target> {
@@ -192,7 +196,8 @@ export class Lab {
     for (let attempt = 1; ; attempt++) {
       const run = `r${++this.#runs}`;
       const whole = { ...STANDARD, ...shape, run };
-      const found = await measure(this.client, target, whole, { ...TIMES, ...times });
+      const load = measure.bind(undefined, this.client, target, whole, { ...TIMES, ...times });
+      const found = await this.countDecided(target, loadOf(whole), load);
       this.#books.get(target)?.account.add(found.report);
       this.bench.log(lineOf(target, found));
       for (const problem of found.report.problems) this.problem(target, problem);
@@ -205,6 +210,23 @@ export class Lab {
     }
   }
 
+  /**
+   * Notes which of the events of a run are decided without parsing.
+   * @param load describes the run
+   */
+  async countDecided<T>(target: Target, load: string, run: () => Promise<T>): Promise<T> {
+    if (!(target instanceof GatewayTarget)) return run();
+    const before = await decidedBy(target.gateway);
+    const found = await run();
+    this.#decided.add(`${target.name}, ${load}`, before, await decidedBy(target.gateway));
+    return found;
+  }
+
+  /** Returns the share of events decided without parsing, by target and load. */
+  decided(): Figure[] {
+    return this.#decided.figures();
+  }
+
   /** Reads the target's topic back. Only losses of the gateway are violations. */
   async balance(target: Target): Promise<Balance> {
     const { topics, account } = this.#books.get(target)!;
@@ -213,6 +235,7 @@ export class Lab {
     moveTo(places.all, process.pid);
     try {
       for (const topic of topics) {
+        account.nextTopic();
         const visit = (record: TopicRecord) =>
           account.record(record.key, readableValue(record).bytes);
         await eachRecord({ brokers, topic }, visit);
@@ -264,11 +287,20 @@ export class Lab {
     this.problems.push(`${target.name}: ${text}`);
   }
 
+  /** Deletes a topic; a gateway that failed to start has not created its own. */
+  async #deleteTopic(topic: string): Promise<void> {
+    try {
+      await deleteTopic({ brokers: this.bench.brokers, topic });
+    } catch (error) {
+      if ((error as { type?: string }).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+    }
+  }
+
   async #close(): Promise<void> {
     const ended = await Promise.allSettled(
       [this.client, ...this.#processes].map((process) => process.stop()),
     );
-    for (const topic of this.#topics) await deleteTopic({ brokers: this.bench.brokers, topic });
+    for (const topic of this.#topics) await this.#deleteTopic(topic);
     for (const folder of this.#folders) rmSync(folder, { recursive: true });
     for (const end of ended) if (end.status === 'rejected') throw end.reason;
   }
@@ -278,16 +310,23 @@ function isGateway(process: { stop(): Promise<void> }): process is GatewayTarget
   return process instanceof GatewayTarget;
 }
 
+/** Describes a load: body, sizes and rate. */
+function loadOf(shape: Omit<LoadShape, 'port'>): string {
+  const { body = 'plain', encoding = 'json', eventsPerFrame, framesPerPacket } = shape;
+  const packets = framesPerPacket === 1 ? '' : `, ${framesPerPacket} frames per packet`;
+  const format = encoding === 'json' ? '' : ` as ${encoding}`;
+  return (
+    `${body} of ${shape.eventBytes} B${format}, ${eventsPerFrame} per frame${packets}, ` +
+    `${shape.eventsPerSecond}/s`
+  );
+}
+
 function lineOf({ name }: Target, found: Measurement): string {
   const { shape, latency, lag, window, refusedEvents, cpuShare } = found.report;
-  const load = [
-    `${shape.connections} connections`,
-    `${shape.eventsPerSecond}/s`,
-    `${shape.eventsPerFrame}x${shape.framesPerPacket}x${shape.eventBytes} B`,
-  ].join(', ');
   const refused = Object.entries(refusedEvents).map(([code, count]) => `, ${code} ${count}`);
   return (
-    `${name} (${load}): ${found.cpuMicrosPerEvent.toFixed(2)} us/event ` +
+    `${name} (${shape.connections} connections, ${loadOf(shape)}): ` +
+    `${found.cpuMicrosPerEvent.toFixed(2)} us/event ` +
     `(worker ${found.workerCpuMicrosPerEvent.toFixed(2)}), ` +
     `${found.ackedPerSecond.toFixed(0)} acked/s, ack frames ${window.ackFrames}, ` +
     `p50 ${latency.p50.toFixed(1)} p99 ${latency.p99.toFixed(1)} ms, ` +

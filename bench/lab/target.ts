@@ -1,4 +1,5 @@
 import type { Gateway } from '../../testing/gateway.ts';
+import type { LoadShape } from '../load/messages.ts';
 
 /** Target of load: the gateway, or a yardstick. */
 export interface Target {
@@ -6,9 +7,17 @@ export interface Target {
   readonly port: number;
   /** Number of streams that its clients name; undefined = none. */
   readonly streams?: number | undefined;
+  /** Load of its warm-up, where it differs from the default. */
+  readonly warmUp?: Partial<LoadShape>;
   /** Processes whose CPU counts; serving ones first. */
   processes(): number[];
   stop(): Promise<void>;
+}
+
+interface Facts {
+  readonly bufferBytes: number;
+  readonly streams: number | undefined;
+  readonly warmUp: Partial<LoadShape>;
 }
 
 export class GatewayTarget implements Target {
@@ -17,12 +26,14 @@ export class GatewayTarget implements Target {
   /** Buffer of each worker. */
   readonly bufferBytes: number;
   readonly streams: number | undefined;
+  readonly warmUp: Partial<LoadShape>;
 
-  constructor(name: string, gateway: Gateway, bufferBytes: number, streams?: number) {
-    this.streams = streams;
+  constructor(name: string, gateway: Gateway, { bufferBytes, streams, warmUp }: Facts) {
     this.name = name;
     this.gateway = gateway;
     this.bufferBytes = bufferBytes;
+    this.streams = streams;
+    this.warmUp = warmUp;
   }
 
   get port(): number {

@@ -31,7 +31,8 @@ export function warmUp(
 async function load(target: Target, run: string, cores: string | undefined): Promise<LoadReport> {
   const client = new LoadClient(cores);
   try {
-    const { report } = await measure(client, target, { ...SHAPE, run }, TIMES);
+    const shape = { ...SHAPE, ...target.warmUp, run };
+    const { report } = await measure(client, target, shape, TIMES);
     return report;
   } finally {
     await client.stop();

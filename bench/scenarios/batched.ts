@@ -27,10 +27,11 @@ export const batched: Scenario = {
         cpuFigure('one per frame, 20,000/s', found.single),
         cpuRatio('50 per frame / one per frame', found.batched, found.single, GOAL),
         ...latencyFigures('50 per frame', found.batched),
+        ...lab.decided(),
         ...lab.memory(),
       ];
       const setup =
-        'One worker, 64 connections, 140-byte events, 12 partitions, linger 10 ms. ' +
+        'One worker, 64 connections, plain 140-byte events, 12 partitions, linger 10 ms. ' +
         `${bench.places.text}.`;
       return { setup, figures, problems: lab.problems };
     }),

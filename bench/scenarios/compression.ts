@@ -33,9 +33,13 @@ export const compression: Scenario = {
         return [cpuFigure(name, measured), ...ratio, ...latencyFigures(name, measured)];
       });
       const setup =
-        'One worker each, 64 connections, 140-byte events, more repetitive than real ones; ' +
+        'One worker each, 64 connections, plain 140-byte events, more repetitive than real ones; ' +
         `20,000/s one per frame, 100,000/s with 50 per frame; 12 partitions, linger 10 ms. ${bench.places.text}.`;
-      return { setup, figures: [...figures, ...lab.memory()], problems: lab.problems };
+      return {
+        setup,
+        figures: [...figures, ...lab.decided(), ...lab.memory()],
+        problems: lab.problems,
+      };
     }),
 };
 

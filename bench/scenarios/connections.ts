@@ -29,10 +29,11 @@ export const connections: Scenario = {
         cpuFigure('5,000 connections', found.many),
         cpuRatio('5,000 / 64 connections', found.many, found.few, GOAL),
         cpuRatio('floor: 5,000 / 64 connections', found.floorMany, found.floorFew),
+        ...lab.decided(),
         ...lab.memory(),
       ];
       const setup =
-        `One worker, ${EVENTS_PER_SECOND / 1000},000 events/s in total, one per frame, 140 bytes; ` +
+        `One worker, ${EVENTS_PER_SECOND / 1000},000 events/s in total, one per frame, plain, 140 bytes; ` +
         `12 partitions, linger 10 ms. ${bench.places.text}.`;
       return { setup, figures, problems: lab.problems };
     }),

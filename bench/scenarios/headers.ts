@@ -60,9 +60,13 @@ export const headers: Scenario = {
       });
       const setup =
         'A stream without schema, one worker each, 64 connections; three headers: received, ' +
-        'event-id, resent; 140-byte events, more repetitive than real ones, 12 partitions, linger ' +
+        'event-id, resent; plain 140-byte events, more repetitive than real ones, 12 partitions, linger ' +
         `10 ms. ${bench.places.text}.`;
-      return { setup, figures: [...figures, ...lab.memory()], problems: lab.problems };
+      return {
+        setup,
+        figures: [...figures, ...lab.decided(), ...lab.memory()],
+        problems: lab.problems,
+      };
     }),
 };
 

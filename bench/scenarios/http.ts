@@ -49,11 +49,12 @@ function scenarioOf(events: PerRequest): Scenario {
           cpuRatio('HTTP / WebSocket', posts, frames),
           { name: 'response p50', unit: 'ms', values: latency('p50') },
           { name: 'response p99', unit: 'ms', values: latency('p99') },
+          ...lab.decided(),
           ...lab.memory(),
         ];
         const setup =
           `autocannon, ${connections} connections, ${requests} requests with ${count} of ` +
-          `${EVENT_BYTES} bytes each, one in flight per connection; WebSocket: 64 connections, ` +
+          `${EVENT_BYTES} bytes each, plain, one in flight per connection; WebSocket: 64 connections, ` +
           'same events per frame and per second. 12 partitions, linger 10 ms. ' +
           `${bench.places.text}.`;
         return { setup, figures, problems: lab.problems };

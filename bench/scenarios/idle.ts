@@ -16,7 +16,7 @@ export const idle: Scenario = {
     Lab.with(bench, async (lab) => {
       const rounds: IdleMemory[] = [];
       for (let round = 0; round < bench.rounds; round++) rounds.push(await idleMemory(lab));
-      const figures = [...figuresOf(rounds), ...lab.memory()];
+      const figures = [...figuresOf(rounds), ...lab.decided(), ...lab.memory()];
       const setup =
         `${idleSetup()} Start to ready: from process start to the first 200 from /readyz, ` +
         'including topic creation, with Kafka running.';

@@ -46,10 +46,11 @@ export const latency: Scenario = {
         })),
         against('p50', found, bares),
         against('p99', found, bares),
+        ...lab.decided(),
         ...lab.memory(),
       ];
       const setup =
-        'One worker, 64 connections, 140-byte events, one per frame, 20,000/s; 12 partitions, ' +
+        'One worker, 64 connections, plain 140-byte events, one per frame, 20,000/s; 12 partitions, ' +
         'linger 10 ms. Latency from the scheduled send time to the ack, including up to 1 ms of ' +
         'timer lag in the load client. Bare: kafkajs, one record of 140 bytes at a time, ' +
         `acks=all, without other load. ${bench.places.text}.`;

@@ -33,10 +33,11 @@ export const msgpack: Scenario = {
         cpuFigure('MessagePack 100,000/s 50 per frame', found.msgpackBatched),
         cpuRatio('MessagePack / JSON 50 per frame', found.msgpackBatched, found.jsonBatched),
         ...latencyFigures('MessagePack 20,000/s', found.msgpack),
+        ...lab.decided(),
         ...lab.memory(),
       ];
       const setup =
-        'One worker, 64 connections, events with 140 bytes of JSON; 20,000/s one per frame, ' +
+        'One worker, 64 connections, plain events with 140 bytes of JSON; 20,000/s one per frame, ' +
         `100,000/s with 50 per frame; 12 partitions, linger 10 ms. ${bench.places.text}.`;
       return { setup, figures, problems: lab.problems };
     }),

@@ -45,13 +45,14 @@ function underLoad(bench: Bench, cluster: KafkaCluster) {
     const refused = Object.values(report.refusedEvents).reduce((sum, events) => sum + events, 0);
     const figures = [
       { name: 'broker down', unit: 's', values: [downSeconds] },
+      ...lab.decided(),
       ...lab.memory(),
       { name: 'sent', unit: 'events', values: [report.sentEvents] },
       { name: 'rejected', unit: 'events', values: [refused] },
       { name: 'maximum acknowledgement latency', unit: 's', values: [report.latency.max / 1000] },
     ];
     const setup =
-      `One worker, ${SHAPE.connections} connections, 40,000 events/s, 50 of 140 bytes per frame; ` +
+      `One worker, ${SHAPE.connections} connections, 40,000 events/s, 50 plain ones of 140 bytes per frame; ` +
       `the only broker is killed and restarted after ${DOWN_MS / 1000} s. Buffer of ${budget} MiB; ` +
       `credit of ${LIMITS.creditFrames} frames per connection.`;
     return { setup, figures, problems: lab.problems };

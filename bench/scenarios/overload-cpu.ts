@@ -43,10 +43,11 @@ export function atItsCpu(bench: Bench): Promise<Result> {
       acked('CPU: maximum acknowledged without overload', peak),
       ...overloaded('held by credit', held, peak),
       ...overloaded('buffer full', full, peak),
+      ...lab.decided(),
       ...lab.memory(),
     ];
     const setup =
-      `CPU: 64 connections, 50 events of 140 bytes per frame, ${OVERLOAD} times the capacity of ` +
+      `CPU: 64 connections, 50 plain events of 140 bytes per frame, ${OVERLOAD} times the capacity of ` +
       'the worker’s core, estimated from the CPU per event. *Held by credit*: a 64 MiB buffer, ' +
       'which exceeds the total credit; *buffer full*: a 16 MiB buffer, which does not. ' +
       `The worker used ${share(held)} and ${share(full)} of its core, the load client ` +

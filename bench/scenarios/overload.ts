@@ -79,10 +79,11 @@ function underQuota(bench: Bench): Promise<Result> {
       { name: 'quota: rejected', unit: 'events', values: refusedEvents(found) },
       { name: 'quota: rejection p50', unit: 'ms', values: refusals('p50') },
       { name: 'quota: rejection p99', unit: 'ms', values: refusals('p99'), goal: REFUSAL_GOAL_MS },
+      ...lab.decided(),
       ...lab.memory(),
     ];
     const setup =
-      `Quota: 64 connections offer ${EVENTS_PER_SECOND / 1000},000 events/s, 50 of 140 bytes per frame; ` +
+      `Quota: 64 connections offer ${EVENTS_PER_SECOND / 1000},000 events/s, 50 plain ones of 140 bytes per frame; ` +
       'a broker quota admits a third of the bytes; buffer of 4 MiB. Clients respect their credit ' +
       'and queue the rest. Rejection: from writing a frame to its nack.';
     return { setup, figures, problems: lab.problems };

@@ -28,11 +28,12 @@ export const partitions: Scenario = {
         cpuFigure('96 partitions', found.many),
         cpuRatio('24 / 4 partitions', found.some, found.few, GOAL),
         cpuRatio('96 / 4 partitions', found.many, found.few),
+        ...lab.decided(),
         ...lab.memory(),
       ];
       const setup =
         `One worker each, ${CONNECTIONS} connections and keys, 20,000/s, one event per frame, ` +
-        `140 bytes; linger 10 ms. ${bench.places.text}.`;
+        `plain, 140 bytes; linger 10 ms. ${bench.places.text}.`;
       return { setup, figures, problems: lab.problems };
     }),
 };

@@ -62,9 +62,13 @@ export const requests: Scenario = {
           : [{ name, unit: 'us/event', values: runs.map((run) => run.brokerMicrosPerEvent) }]),
       ]);
       const setup =
-        '64 connections, 140-byte events, one per frame (50 at 100,000/s), 12 partitions of ' +
+        '64 connections, plain 140-byte events, one per frame (50 at 100,000/s), 12 partitions of ' +
         'one broker, linger 10 ms; us/event: CPU of the broker. Workers run on any core.';
-      return { setup, figures: [...figures, ...lab.memory()], problems: lab.problems };
+      return {
+        setup,
+        figures: [...figures, ...lab.decided(), ...lab.memory()],
+        problems: lab.problems,
+      };
     }),
 };
 

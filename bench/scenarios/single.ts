@@ -61,10 +61,11 @@ export const single: Scenario = {
         { name: 'naive: acknowledged and missing', unit: 'events', values: [missing] },
         { name: 'naive: stored twice', unit: 'events', values: [doubled] },
         { name: 'naive: out of order', unit: 'events', values: [disordered] },
+        ...lab.decided(),
         ...lab.memory(),
       ];
       const setup =
-        'One worker, 64 connections, 140-byte events, one per frame; 20,000/s with 1 frame per ' +
+        'One worker, 64 connections, plain 140-byte events, one per frame; 20,000/s with 1 frame per ' +
         'packet, 60,000/s and naive’s most with 4; 12 partitions, linger 10 ms. ' +
         `${bench.places.text}.`;
       return { setup, figures, problems: lab.problems };

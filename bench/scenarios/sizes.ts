@@ -42,10 +42,11 @@ export const sizes: Scenario = {
         figure('10 KB', large),
         ratioFigure('1 KB / 100 bytes', middle, small, GOAL),
         ratioFigure('10 KB / 1 KB', large, middle, GOAL),
+        ...lab.decided(),
         ...lab.memory(),
       ];
       const setup =
-        'One worker, 64 connections, one event per frame: 10,000/s of 100 bytes and of 1 KB, ' +
+        'One worker, 64 connections, one plain event per frame: 10,000/s of 100 bytes and of 1 KB, ' +
         `2,000/s of 10 KB; 12 partitions, linger 10 ms. ${bench.places.text}.`;
       return { setup, figures, problems: lab.problems };
     }),

@@ -56,11 +56,12 @@ export const streams: Scenario = {
           return loadFigures(load, (name) => found[`${name}: ${load}`]!);
         }),
         ...NAMES.map((name) => memoryFigure(GATEWAYS[name].name, targets[name])),
+        ...lab.decided(),
         ...lab.memory(),
       ];
       const setup =
         `Stream files without schemas, one worker each, ${CONNECTIONS} connections and keys, each ` +
-        `to one stream; 140-byte events, ${PARTITIONS} partitions in each topic unless noted, ` +
+        `to one stream; plain 140-byte events, ${PARTITIONS} partitions in each topic unless noted, ` +
         `linger 10 ms. ${bench.places.text}.`;
       return { setup, figures, problems: lab.problems };
     }),

@@ -30,7 +30,7 @@ export const transports: Scenario = {
     const { rounds, places } = bench;
     const loads = await Lab.with(bench, async (lab) => {
       const figures = [...(await frameFigures(lab, rounds)), ...(await postFigures(lab, rounds))];
-      return { figures, bounded: lab.memory(), problems: lab.problems };
+      return { figures, bounded: [...lab.decided(), ...lab.memory()], problems: lab.problems };
     });
     // A lab of its own: the gateways of the loads have stopped.
     const idle = await Lab.with(bench, async (lab) => {
@@ -41,7 +41,7 @@ export const transports: Scenario = {
     );
     const setup =
       'FOREBAY_TRANSPORT=uws and node, each with one worker. ' +
-      `WebSocket: 64 connections, ${EVENT_BYTES}-byte events. HTTP: the same events by ` +
+      `WebSocket: 64 connections, plain ${EVENT_BYTES}-byte events. HTTP: the same events by ` +
       `autocannon, ${bodies.join(', ')} per POST, one request in flight on each. ` +
       `12 partitions, linger 10 ms. ${places.text}. Memory: ${idleSetup()}`;
     const figures = [...loads.figures, ...idle.figures, ...loads.bounded];

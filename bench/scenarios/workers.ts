@@ -36,10 +36,11 @@ export const workers: Scenario = {
         cpuFigure('4 workers', found.four),
         cpuFigure('8 workers', found.eight),
         cpuRatio('4 / 1 workers', found.four, found.one, GOAL),
+        ...lab.decided(),
         ...lab.memory(),
       ];
       const setup =
-        'Primary and workers together; 64 connections per worker, one event per frame, 140 bytes, ' +
+        'Primary and workers together; 64 connections per worker, one event per frame, plain, 140 bytes, ' +
         '5,000/s for each of 1 and 4 workers, 1,000/s for each of 8; 12 partitions, linger 10 ms. ' +
         'Workers run on any core.';
       return { setup, figures, problems: lab.problems };

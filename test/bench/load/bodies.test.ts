@@ -5,6 +5,7 @@ import formats from 'ajv-formats';
 import { bodiesOf, SIZE } from '../../../bench/load/bodies.ts';
 import { schemaOf } from '../../../bench/load/json-schema.ts';
 import { KINDS, kindSchema } from '../../../bench/load/kinds.ts';
+import { BODY_GROUPS } from '../../../bench/scenarios/body-loads.ts';
 
 const COUNT = 120;
 const SIZES = [
@@ -98,7 +99,8 @@ test('each of the 16 streams accepts its own events only', () => {
   const ajv = compiler();
   const validators = kinds().map((schema) => ajv.compile(schema));
   for (const [index, text] of bodies.get('mixed')!.slice(0, KINDS).entries()) {
-    const event: unknown = JSON.parse(text);
+    const event = JSON.parse(text) as { readonly type: string };
+    assert.equal(event.type, `s${index}`);
     const accepted = validators.flatMap((validate, kind) => (validate(event) ? [kind] : []));
     assert.deepEqual(accepted, [index]);
   }
@@ -117,4 +119,13 @@ test('the plain body is the one of earlier figures', () => {
 test('a size that a body does not fit into is an error', () => {
   const tooSmall = () => bodiesOf({ body: 'order', eventBytes: 150, run: 'r1' }, 10);
   assert.throws(tooSmall, /^RangeError: an event does not fit into \d+ bytes$/);
+});
+
+test('every load of the scenarios fits its body', () => {
+  for (const { body, loads } of BODY_GROUPS) {
+    for (const { shape } of loads) {
+      const { eventBytes = 140 } = shape;
+      bodiesOf({ body, eventBytes, run: 'r99' }, 20);
+    }
+  }
 });
