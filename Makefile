@@ -92,7 +92,7 @@ schema-try: build ## validate stored events with SCHEMA=new.json, of STREAM=orde
 
 .PHONY: bench
 bench: gateway-node setup build ## run the benchmark suite (15 min), or SCENARIO=single; see docs/benchmarks.md
-	@exec $(TS) bench/run.ts $(SCENARIO) $(ARGS)
+	@COMMIT='$(COMMIT)' exec $(TS) bench/run.ts $(SCENARIO) $(ARGS)
 
 .PHONY: bench-check
 bench-check: gateway-node setup build ## run the suite and compare it with bench/baseline.json; ARGS=--last uses the last run

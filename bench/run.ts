@@ -1,14 +1,15 @@
 /**
  * Runs the suite, or one scenario: `node --import tsx bench/run.ts [NAME]`. Uses KAFKA_BROKERS, or
- * the Kafka of `make kafka`, which is started if needed. Exit code 0 = no violations, whatever the
+ * the Kafka of `make kafka`, which is started if needed; COMMIT for `against`. Exit code 0 = no violations, whatever the
  * figures; 1 = violations, or it failed to run; 2 = no such scenario or invalid settings.
  */
 import { PLACE, up } from '../deploy/kafka/service.ts';
 import { wholeNumber } from '../src/cli/command-line.ts';
-import { StartError } from '../src/common/errors.ts';
+import { EXIT, StartError } from '../src/common/errors.ts';
 import { readConfig } from '../src/config/config.ts';
 import { startGateway } from '../testing/gateway.ts';
 import { numberOf } from '../testing/numbers.ts';
+import { type Commit, commitOf } from './lab/commit.ts';
 import { choosePlaces, moveTo } from './lab/cores.ts';
 import { type RunFacts, runFacts } from './report/facts.ts';
 import { forgetLastRun, writeReport, writeSection } from './report/report.ts';
@@ -50,6 +51,16 @@ async function runOne(scenario: Scenario, sources: Sources): Promise<Result> {
   return result;
 }
 
+/** Returns the commit to compare with, if a scenario does. @throws StartError if there is none */
+function comparedCommit(scenarios: readonly Scenario[]): Commit | undefined {
+  const comparing = scenarios.find(({ comparesCommit }) => comparesCommit);
+  if (comparing === undefined) return undefined;
+  const revision = process.env.COMMIT;
+  if (revision) return commitOf(revision);
+  const message = `${comparing.name} compares with a commit: make bench SCENARIO=against COMMIT=HEAD~1`;
+  throw new StartError(message, EXIT.configuration);
+}
+
 /** Keeps the previous section if the run has violations. */
 function writeOwnSection({ name, standalone }: Scenario, result: Result, facts: RunFacts): void {
   if (!standalone || result.problems.length > 0) return;
@@ -64,6 +75,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   const rounds = numberOf('ROUNDS', wholeNumber(1, ROUNDS_MAX), ROUNDS);
   const startedMs = performance.now();
   const chosen = name === undefined ? SCENARIOS.filter(({ standalone }) => !standalone) : named;
+  const commit = comparedCommit(chosen);
   // Started before this process is pinned: a JVM that sees one core configures itself for less.
   const found = chosen.every(({ ownKafka }) => ownKafka) ? undefined : await findKafka();
   const places = choosePlaces(found === undefined || found.pids.length > 0);
@@ -75,6 +87,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     log: console.log,
     kafka: async () => found?.brokers ?? [],
     brokerPids: found?.pids ?? [],
+    commit,
   };
   const facts = runFacts();
   if (name === undefined) forgetLastRun();

@@ -1,4 +1,5 @@
 import type { Gateway, GatewayOptions } from '../testing/gateway.ts';
+import type { Commit } from './lab/commit.ts';
 import type { Places } from './lab/cores.ts';
 import type { Result } from './result.ts';
 
@@ -13,6 +14,8 @@ export interface Scenario {
   readonly ownKafka?: boolean;
   /** Not part of the suite: runs by name only, and has a section of its own in RESULTS.md. */
   readonly standalone?: boolean;
+  /** Compares the current checkout with the commit in COMMIT. */
+  readonly comparesCommit?: boolean;
   /** Logs its progress and returns its result. @throws if it failed to run */
   run(bench: Bench): Promise<Result>;
 }
@@ -25,6 +28,8 @@ export interface Bench {
   readonly places: Places;
   /** Number of times that each measurement runs, interleaved with those it is compared with. */
   readonly rounds: number;
+  /** Commit to compare with; only of scenarios that do. */
+  readonly commit?: Commit | undefined;
   /** Starts a gateway; the end of its log is shown if the scenario fails. */
   startGateway(options: GatewayOptions): Promise<Gateway>;
   /** Logs progress. */

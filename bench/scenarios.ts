@@ -1,5 +1,6 @@
 /** All scenarios, in the order of the suite. */
 import type { Scenario } from './scenario.ts';
+import { against } from './scenarios/against.ts';
 import { batched } from './scenarios/batched.ts';
 import { bodies } from './scenarios/bodies.ts';
 import { brokerKills } from './scenarios/broker-kills.ts';
@@ -46,4 +47,5 @@ export const SCENARIOS: readonly Scenario[] = [
   headers,
   tutorial,
   brokerKills,
+  against,
 ];

@@ -10,8 +10,12 @@ after(async () => {
   for (const child of children) await child.kill();
 });
 
-async function bench(...args: string[]) {
-  const child = new Child('bench/run.ts', args, {});
+function bench(...args: string[]) {
+  return benchWith({}, ...args);
+}
+
+async function benchWith(env: Readonly<Record<string, string>>, ...args: string[]) {
+  const child = new Child('bench/run.ts', args, env);
   children.push(child);
   const { code } = await child.ended;
   return { code, stdout: child.stdout, stderr: child.stderr };
@@ -27,6 +31,23 @@ test('an unknown scenario or an extra argument lists the scenarios, before anyth
     encoding: 'utf8',
   });
   assert.doesNotMatch(recipe, /cli\.ts up/, 'Kafka is the scenario’s matter');
+});
+
+test('a scenario that compares commits names a missing or unknown one before anything starts', async () => {
+  const [none, empty, unknown] = await Promise.all([
+    bench('against'),
+    benchWith({ COMMIT: '' }, 'against'),
+    benchWith({ COMMIT: 'no-such-branch' }, 'against'),
+  ]);
+  const hint = 'bench: against compares with a commit: make bench SCENARIO=against COMMIT=HEAD~1\n';
+  for (const run of [none, empty])
+    assert.deepEqual([run.code, run.stdout, run.stderr], [2, '', hint]);
+  assert.deepEqual([unknown.code, unknown.stdout], [2, '']);
+  assert.match(unknown.stderr, /^bench: COMMIT must be a commit of .*, not "no-such-branch"\n$/);
+  const recipe = execFileSync('make', ['--dry-run', 'bench', 'SCENARIO=against', 'COMMIT=HEAD~1'], {
+    encoding: 'utf8',
+  });
+  assert.match(recipe, /COMMIT='HEAD~1' exec .* bench\/run\.ts against/);
 });
 
 test('README.md names every scenario', () => {
