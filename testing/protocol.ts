@@ -17,7 +17,7 @@ export interface NackError {
   readonly code: string;
   readonly retry: boolean;
   readonly retryAfterMs?: number;
-  /** First and last index of events; undefined = the frame could not be decoded. */
+  /** First and last index of events; undefined = the whole frame. */
   readonly events?: readonly (readonly [number, number])[];
   readonly message: string;
 }

@@ -67,7 +67,7 @@ export const events: Row = {
     }),
     lines({
       title: 'Dropped by reason',
-      description: 'Valid events of plain clients that could not be buffered: this is loss.',
+      description: 'Events of plain clients that could not be buffered: this is loss.',
       unit: 'eps',
       stacked: true,
       queries: [

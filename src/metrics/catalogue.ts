@@ -109,7 +109,7 @@ export const CATALOGUE = [
     name: 'forebay_events_dropped_total',
     type: 'counter',
     unit: 'events',
-    help: 'Valid events of plain clients that were lost.',
+    help: 'Events of plain clients that were lost without being invalid.',
     from: 'sum',
     label: { name: 'reason', values: retryCodes },
     slots: 'stream or none',

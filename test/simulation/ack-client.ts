@@ -2,7 +2,7 @@ import type { EventCode } from '../../src/common/errors.ts';
 import { Incoming, type NackError } from '../../testing/protocol.ts';
 import type { FakeSocket, Peer } from '../fakes/uws.ts';
 import { type Client, type ClientWorld, Pipe } from './client-world.ts';
-import { checkRefusal, type EventMaker, frameOf, type SimEvent } from './events.ts';
+import { checkRefusal, type EventMaker, frameOf, isFull, type SimEvent } from './events.ts';
 import { Exchange } from './exchange.ts';
 import { topicOfId } from './streams.ts';
 
@@ -303,7 +303,8 @@ export class AckClient implements Client {
     for (const error of errors) {
       if (events === 'garbage' || events === 'garbage, refused') {
         report.count('frame refused');
-        report.demand(error.code === 'invalid_json', `garbage is rejected with ${error.code}`);
+        const isRight = error.code === 'invalid_json' || isFull(error);
+        report.demand(isRight, `garbage is rejected with ${error.code}`);
         open.set(frame, 'garbage, refused');
         continue;
       }
@@ -320,7 +321,7 @@ export class AckClient implements Client {
       return report.violation(`${this.#name}: event ${index} rejected twice`);
     events[index] = undefined;
     ledger.refused(event.id, error.code as EventCode, event.attempt);
-    checkRefusal(event, error.code, report);
+    checkRefusal(event, error, report);
     if (error.code === 'timeout') event.isRepeat = true;
     if (error.retry) this.#rest([event], error.retryAfterMs ?? 0);
   }

@@ -1,5 +1,6 @@
 /** Events of simulated clients. Each carries its id in its text, which identifies it in the log. */
 
+import type { NackError } from '../../testing/protocol.ts';
 import type { SeededRandom } from '../../testing/random.ts';
 import { BAD_RECORD } from './faults.ts';
 import type { Report } from './report.ts';
@@ -103,12 +104,22 @@ export function frameOf(events: readonly SimEvent[], random: SeededRandom): stri
   return random.chance(0.5) ? `[${texts.join(',')}]` : texts.join('\n');
 }
 
+/** Whether a frame found the buffer full: it is rejected as a whole, whatever it contains. */
+export function isFull({ code, events }: Pick<NackError, 'code' | 'events'>): boolean {
+  return code === 'buffer_full' && events === undefined;
+}
+
 /** Checks whether the code fits the event. */
-export function checkRefusal({ id, flavour }: SimEvent, code: string, report: Report): void {
+export function checkRefusal(
+  { id, flavour }: SimEvent,
+  error: Pick<NackError, 'code' | 'events'>,
+  report: Report,
+): void {
+  const { code } = error;
   if (flavour === 'wrong') {
     report.count('schema refused');
     // A frame may be too long as a whole, whatever it contains.
-    const right = code === 'schema' || code === 'too_large';
+    const right = code === 'schema' || code === 'too_large' || isFull(error);
     report.demand(right, `${id} violates the schema, and is rejected with ${code}`);
   } else if (flavour === 'stray') {
     report.count('unknown stream refused');
@@ -118,5 +129,6 @@ export function checkRefusal({ id, flavour }: SimEvent, code: string, report: Re
     const right = code !== 'schema' && code !== 'unknown_stream';
     report.demand(right, `${id} is valid, and is rejected with ${code}`);
   }
-  if (code === 'buffer_full') report.count('buffer full');
+  if (code === 'buffer_full')
+    report.count(isFull(error) ? 'buffer full for a frame' : 'buffer full');
 }

@@ -100,17 +100,19 @@ export class Exchange {
     const events: (SimEvent | undefined)[] = [...this.events];
     const again: SimEvent[] = [];
     let pauseMs = 1;
-    for (const { code, retry, retryAfterMs = 0, events: ranges = [] } of errors) {
+    const all = [[0, events.length - 1] as const];
+    for (const error of errors) {
+      const { code, retry, retryAfterMs = 0, events: named = all } = error;
       pauseMs = Math.max(pauseMs, retryAfterMs);
       if (code === 'timeout') report.count('http timeout');
-      for (const [first, last] of ranges) {
+      for (const [first, last] of named) {
         for (let index = first; index <= last; index++) {
           const event = events[index];
           if (event === undefined) report.violation(`${this.#name}: event ${index} rejected twice`);
           else {
             events[index] = undefined;
             ledger.refused(event.id, code as EventCode, event.attempt);
-            checkRefusal(event, code, report);
+            checkRefusal(event, error, report);
             if (code === 'timeout') event.isRepeat = true;
             if (retry) again.push(event);
           }

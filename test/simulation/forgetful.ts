@@ -23,7 +23,17 @@ export const FORGETFUL: readonly Mutant[] = [
   {
     defect: 'validator: an event of a frame that arrives while the buffer is full is not rejected',
     file: 'intake/intake.ts',
-    changes: [['#isUnavailable', 'this.#reject(index, code…', '']],
+    changes: [['#isUnavailable', 'this.#rejections.event(index, code…', '']],
+  },
+  {
+    defect: 'intake: a frame that finds the buffer full is not rejected',
+    file: 'intake/intake.ts',
+    changes: [['rejectIfFull', "this.#rejections.whole('buffer_full'…", '']],
+  },
+  {
+    defect: 'intake: a frame that finds the buffer full is rejected as one event',
+    file: 'intake/intake.ts',
+    changes: [['rejectIfFull', 'undefined, events);', 'undefined, 1);']],
   },
   {
     defect: 'accumulator: an event that exceeds the buffer counts as accepted',

@@ -418,9 +418,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'intake/intake.ts',
     changes: [
       [
+        '#rejectInvalid',
+        'this.#rate.rejected(length);',
+        '(this as { wrong?: number }).wrong = this.#frame;',
+      ],
+      [
         'countReceived',
         'this.#appender.countDecoded(events);',
-        'if (this.#explained.size === 0) this.#appender.countDecoded(events);',
+        'if ((this as { wrong?: number }).wrong !== this.#frame) this.#appender.countDecoded(events);',
       ],
     ],
   },

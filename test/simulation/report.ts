@@ -79,6 +79,7 @@ export const OCCURRENCES = [
   'compression failed',
   'unsent after compression',
   'buffer full',
+  'buffer full for a frame',
   'pressed',
   'credit withheld',
   'schema refused',

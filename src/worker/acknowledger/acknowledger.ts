@@ -110,9 +110,10 @@ export class Acknowledger implements DeliveryListener {
   }
 
   /**
-   * Rejects one event on arrival, or a frame that cannot be decoded (no `event`).
+   * Rejects one event on arrival, or a frame that is not decoded (no `event`).
    * @param cells offset of its stream's cells in the metrics
    * @param retryAfterMs when to retry, if known
+   * @param events of the frame
    */
   reject(
     owner: Owner,
@@ -122,9 +123,10 @@ export class Acknowledger implements DeliveryListener {
     message: string,
     cells: number,
     retryAfterMs?: number,
+    events = 1,
   ): void {
     owner.rejected(frame, event, code, message, retryAfterMs);
-    this.#count(owner, code, 1, message, cells);
+    this.#count(owner, code, events, message, cells);
   }
 
   /** Handles the timeout of an HTTP request. */

@@ -8,7 +8,7 @@ type ForcedBudget = Pick<Budget, 'forceCharge' | 'release'>;
 export interface RejectionEntry {
   readonly code: EventCode;
   readonly retry: boolean;
-  /** Ranges of event indexes, first and last; absent if the frame could not be decoded. */
+  /** Ranges of event indexes, first and last; absent if the frame was rejected as a whole. */
   readonly events?: [number, number][];
   readonly message: string;
   readonly retryAfterMs?: number;
@@ -32,7 +32,7 @@ interface CodeEntry {
   readonly number: number;
   /** The first message. */
   readonly message: string;
-  /** The code applies to the whole frame, which could not be decoded. */
+  /** The code applies to the whole frame. */
   wholeFrame: boolean;
   /** Longest known delay of its events. */
   retryAfterMs: number | undefined;

@@ -18,15 +18,20 @@ export class TokenBucket {
     this.#tokens = rate.burst;
   }
 
-  /** Returns whether a token is available at `nowMs` of the monotonic clock. */
-  has(nowMs: number): boolean {
+  /** Returns the tokens available at `nowMs` of the monotonic clock; negative = a debt. */
+  available(nowMs: number): number {
     if (nowMs > this.#countedMs) {
       const { eventsPerSecond, burst } = this.#rate;
       const more = ((nowMs - this.#countedMs) / 1000) * eventsPerSecond;
       this.#tokens = Math.min(burst, this.#tokens + more);
       this.#countedMs = nowMs;
     }
-    return this.#tokens >= 1;
+    return this.#tokens;
+  }
+
+  /** Returns whether a token is available at `nowMs`. */
+  has(nowMs: number): boolean {
+    return this.available(nowMs) >= 1;
   }
 
   /** Takes a token; {@link has} must have returned true. */
@@ -39,14 +44,13 @@ export class TokenBucket {
    * one burst: later events wait until it is repaid and a token is available.
    */
   charge(tokens: number, nowMs: number): void {
-    this.has(nowMs);
+    this.available(nowMs);
     this.#tokens = Math.max(-this.#rate.burst, this.#tokens - tokens);
   }
 
   /** Returns whether the bucket is in debt at `nowMs`. */
   isInDebt(nowMs: number): boolean {
-    this.has(nowMs);
-    return this.#tokens < 0;
+    return this.available(nowMs) < 0;
   }
 
   /** When the bucket is full again if no token is taken, ms of the monotonic clock. */
@@ -55,7 +59,7 @@ export class TokenBucket {
     return this.#countedMs + ((burst - this.#tokens) / eventsPerSecond) * 1000;
   }
 
-  /** Returns ms until `tokens` are available, up to the burst; as of the last {@link has}. */
+  /** Returns ms until `tokens` are available, up to the burst; as of the last {@link available}. */
   waitMs(tokens: number): number {
     const { eventsPerSecond, burst } = this.#rate;
     const missing = Math.min(tokens, burst) - this.#tokens;
@@ -72,6 +76,13 @@ export function takeToken(buckets: Buckets, nowMs: number): boolean {
   for (const bucket of buckets) if (!bucket.has(nowMs)) return false;
   for (const bucket of buckets) bucket.take();
   return true;
+}
+
+/** Takes the same number of tokens from each bucket: up to `tokens`, without debt. */
+export function takeTokens(buckets: Buckets, tokens: number, nowMs: number): void {
+  let taken = tokens;
+  for (const bucket of buckets) taken = Math.min(taken, Math.floor(bucket.available(nowMs)));
+  if (taken > 0) charge(buckets, taken, nowMs);
 }
 
 /** Takes tokens from each bucket, even if not available; see {@link TokenBucket.charge}. */

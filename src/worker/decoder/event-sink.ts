@@ -27,3 +27,10 @@ export interface EventSink {
   /** The whole frame `bytes` is rejected, counting as one event. The only call for the frame. */
   rejectFrame(code: EventCode, message: string, bytes: Buffer): void;
 }
+
+/**
+ * Counts the events of a frame or body in one pass, without validating it. The count is exact
+ * unless there are syntax errors.
+ * @returns undefined = more than `eventsMax`, or broken; such a frame counts as one event
+ */
+export type EventCounter = (bytes: Buffer, eventsMax: number) => number | undefined;

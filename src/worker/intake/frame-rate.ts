@@ -1,6 +1,13 @@
 import { EVENT_CODES, type EventCode } from '../../common/errors.ts';
 import { LIMITS } from '../../config/limits.ts';
-import { type Buckets, charge, isInDebt, takeToken, waitMs } from '../admission/token-bucket.ts';
+import {
+  type Buckets,
+  charge,
+  isInDebt,
+  takeToken,
+  takeTokens,
+  waitMs,
+} from '../admission/token-bucket.ts';
 
 /** State of {@link FrameRate} between two slices of a frame; zero without buckets. */
 export interface RateProgress {
@@ -70,6 +77,11 @@ export class FrameRate {
     this.#limited++;
     this.#lastLimited = index;
     return waitMs(this.#buckets!, this.#limited);
+  }
+
+  /** Takes the tokens of the events of a frame that is rejected undecoded, as far as available. */
+  takeUpTo(events: number): void {
+    if (this.#buckets !== undefined) takeTokens(this.#buckets, events, this.#nowMs);
   }
 
   /** An event that has its token is rejected, and no retry can make it valid. */

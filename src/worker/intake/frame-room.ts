@@ -40,6 +40,11 @@ export class FrameRoom {
     return { stream: this.#stream, isFull: this.#isFull, routed: this.#routed };
   }
 
+  /** All events of the frame belong to one stream, for which the buffer accepts none of them. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
   /** Whether the buffer accepts an event of a stream. */
   has(stream: Stream): boolean {
     if (stream === this.#stream) return !this.#isFull;

@@ -8,9 +8,9 @@ import { type Counters, cells } from '../../metrics/counters.ts';
 import { NO_STREAM_CELLS } from '../../metrics/slots.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
-import { type Buckets, takeToken, waitMs } from '../admission/token-bucket.ts';
+import type { Buckets } from '../admission/token-bucket.ts';
 import type { DeadLetters } from '../dead-letters/dead-letters.ts';
-import type { EventSink } from '../decoder/event-sink.ts';
+import type { EventCounter, EventSink } from '../decoder/event-sink.ts';
 import type { FastValidator } from '../decoder/kernel/fast-validator.ts';
 import type { LocatedFields } from '../decoder/kernel/located-fields.ts';
 import { NO_PROVENANCE, type Provenance } from '../streams/provenance.ts';
@@ -19,9 +19,11 @@ import { REMOVED_STREAM_TEXT, type Stream, type StreamRejection } from '../strea
 import type { ViolationRecorder } from '../violation-recorder.ts';
 import type { FrameProgress } from './frame-progress.ts';
 import { FrameRate } from './frame-rate.ts';
+import { FrameRejections } from './frame-rejections.ts';
 import { FrameRoom } from './frame-room.ts';
 import { appendMessage, RecordAppender } from './record-appender.ts';
 import type { RejectionListener } from './rejection-listener.ts';
+import { StreamRates } from './stream-rates.ts';
 
 const RECEIVED = cells('forebay_events_received_total', ['ws', 'http']);
 const DECIDED = cells('forebay_events_decided_total', ['bytes', 'value']);
@@ -31,15 +33,13 @@ export class Intake implements EventSink {
   readonly #accumulator: Accumulator;
   readonly #appender: RecordAppender;
   readonly #counters: Counters;
-  readonly #onRejection: RejectionListener;
-  readonly #violations: Pick<ViolationRecorder, 'rejected'> | undefined;
+  readonly #rejections: FrameRejections;
   #route!: Route;
   /** The stream of all events of the frame; undefined = the route selects one for each. */
   #stream: Stream | undefined;
   #owner!: Owner;
   #frame = 0;
   #arrivalMs = 0;
-  #nowMs = 0;
   #draining = false;
   #tooLate = false;
   readonly #rate = new FrameRate();
@@ -48,9 +48,7 @@ export class Intake implements EventSink {
   #cells = 0;
   /** Events counted as received for the streams that the route has selected. */
   #routed = 0;
-  #streamLimited: Map<Stream, number> | undefined;
-  /** Codes of the frame with a message that names an event: clients receive one per code. */
-  readonly #explained = new Set<EventCode>();
+  readonly #streamRates = new StreamRates();
 
   /**
    * @param deadLetters receives copies of rejected events
@@ -67,8 +65,7 @@ export class Intake implements EventSink {
     this.#room = new FrameRoom(accumulator);
     this.#appender = new RecordAppender(accumulator, deadLetters);
     this.#counters = counters;
-    this.#onRejection = onRejection;
-    this.#violations = violations;
+    this.#rejections = new FrameRejections(onRejection, violations);
   }
 
   /** Fast validator of the frame's route. */
@@ -111,15 +108,15 @@ export class Intake implements EventSink {
     this.#stream = route.stream;
     this.#cells = route.stream === undefined ? NO_STREAM_CELLS : route.stream.cells;
     this.#routed = 0;
-    if (this.#explained.size > 0) this.#explained.clear();
+    this.#rejections.begin(owner, frame);
     this.#tooLate = tooLate;
     this.#room.begin(route.stream);
-    this.#streamLimited = undefined;
-    this.#nowMs = performance.now();
-    this.#rate.begin(buckets, this.#nowMs);
-    this.#arrivalMs = arrivalMs ?? this.#nowMs;
+    const nowMs = performance.now();
+    this.#streamRates.begin(nowMs);
+    this.#rate.begin(buckets, nowMs);
+    this.#arrivalMs = arrivalMs ?? nowMs;
     let timestamp = arrivalTime ?? Date.now();
-    if (arrivalMs !== undefined) timestamp -= Math.round(this.#nowMs - arrivalMs);
+    if (arrivalMs !== undefined) timestamp -= Math.round(nowMs - arrivalMs);
     const { arrivalMs: arrived } = this;
     const { deadLetter } = route;
     const cells = this.#cells;
@@ -148,7 +145,7 @@ export class Intake implements EventSink {
   ): this {
     this.begin(owner, frame, route, false, buckets, undefined, provenance, before.arrivalTime);
     this.#room.resume(before.room);
-    this.#streamLimited = before.streamLimited;
+    this.#streamRates.resume(before.streamLimited);
     this.#rate.resume(before.rate);
     return this;
   }
@@ -160,8 +157,31 @@ export class Intake implements EventSink {
   rejectIfInDebt(): boolean {
     const { debtMs } = this.#rate;
     if (debtMs === undefined) return false;
-    this.#rejectWhole('rate_limited', 'event rate limit used up by rejected events', debtMs);
+    const text = 'event rate limit used up by rejected events';
+    this.#rejections.whole('rate_limited', text, this.#cells, debtMs);
     return true;
+  }
+
+  /** A frame that begins now on `route` would be rejected by {@link rejectIfFull}. */
+  isFullFor({ stream }: Route): boolean {
+    if (stream === undefined || this.#draining) return false;
+    return !this.#accumulator.acceptsFrames(stream.topic);
+  }
+
+  /**
+   * Rejects the whole frame, instead of decoding it, if its events go to one stream whose buffer is
+   * full. Those of a closing connection are `draining` all the same.
+   * @param count counts its events
+   * @returns their number, of a frame that cannot be counted 1; 0 = it was not rejected
+   */
+  rejectIfFull(bytes: Buffer, count: EventCounter, eventsMax: number): number {
+    if (!this.#room.isFull || this.#ending) return 0;
+    const events = count(bytes, eventsMax) ?? 1;
+    if (events === 0) return 0;
+    this.#rate.takeUpTo(events);
+    const { text } = EVENT_CODES.buffer_full;
+    this.#rejections.whole('buffer_full', text, this.#cells, undefined, events);
+    return events;
   }
 
   /** Ends a decoded frame of `bytes`. */
@@ -184,7 +204,7 @@ export class Intake implements EventSink {
       arrivalTime: this.#appender.arrivalTime,
       room: this.#room.progress,
       rate: this.#rate.progress,
-      streamLimited: this.#streamLimited,
+      streamLimited: this.#streamRates.progress,
     };
   }
 
@@ -274,7 +294,7 @@ export class Intake implements EventSink {
 
   /** Rejects an event that no stream accepts. */
   #rejectStreamless(index: number, code: StreamRejection, bytes: number, value?: JsonObject): void {
-    if (code === 'draining') this.#reject(index, code, REMOVED_STREAM_TEXT, this.#cells);
+    if (code === 'draining') this.#rejections.event(index, code, REMOVED_STREAM_TEXT, this.#cells);
     else this.#rejectInvalid(index, code, bytes, EVENT_CODES[code].text, this.#cells, value);
   }
 
@@ -288,7 +308,7 @@ export class Intake implements EventSink {
     value?: JsonObject,
   ): void {
     this.#rate.rejected(length);
-    this.#reject(index, code, message, cells, undefined, value);
+    this.#rejections.event(index, code, message, cells, undefined, value);
   }
 
   /**
@@ -305,7 +325,7 @@ export class Intake implements EventSink {
     const length = end - start;
     if (this.#ending || !this.#room.has(stream)) {
       const code = this.#ending ? 'draining' : 'buffer_full';
-      this.#reject(index, code, EVENT_CODES[code].text, stream.cells);
+      this.#rejections.event(index, code, EVENT_CODES[code].text, stream.cells);
       return true;
     }
     const stored = stream.format?.keepsSent ? Math.max(length, this.#appender.sentBytes) : length;
@@ -315,14 +335,10 @@ export class Intake implements EventSink {
       this.#rejectInvalid(index, 'too_large', length, text, stream.cells);
       return true;
     }
-    const { buckets } = stream;
-    if (buckets === undefined || takeToken(buckets, this.#nowMs)) return false;
+    const retryAfterMs = this.#streamRates.take(stream);
+    if (retryAfterMs === undefined) return false;
     const message = `rate limit of the stream ${stream.name} exceeded`;
-    this.#streamLimited ??= new Map();
-    const limited = (this.#streamLimited.get(stream) ?? 0) + 1;
-    this.#streamLimited.set(stream, limited);
-    const retryAfterMs = waitMs(buckets, limited);
-    this.#reject(index, 'rate_limited', message, stream.cells, retryAfterMs);
+    this.#rejections.event(index, 'rate_limited', message, stream.cells, retryAfterMs);
     return true;
   }
 
@@ -331,7 +347,7 @@ export class Intake implements EventSink {
     const retryAfterMs = this.#rate.take(index, bytes);
     if (retryAfterMs === undefined) return false;
     const { text } = EVENT_CODES.rate_limited;
-    this.#reject(index, 'rate_limited', text, this.#cells, retryAfterMs);
+    this.#rejections.event(index, 'rate_limited', text, this.#cells, retryAfterMs);
     return true;
   }
 
@@ -349,7 +365,7 @@ export class Intake implements EventSink {
     if (code === undefined) return this.#owner.accepted(this.#frame, index, cells);
     const message = appendMessage(code);
     this.#appender.copyRejected(stream, index, code, message, bytes, start, end, key);
-    this.#reject(index, code, message, cells);
+    this.#rejections.event(index, code, message, cells);
   }
 
   rejectEvent(
@@ -364,24 +380,7 @@ export class Intake implements EventSink {
       this.#appender.copyRejected(this.#stream, index, code, message, bytes, start, end);
     }
     this.#rate.chargeUndecoded(code);
-    this.#reject(index, code, message, this.#cells);
-  }
-
-  #reject(
-    index: number,
-    code: EventCode,
-    message: string,
-    cells: number,
-    retryAfterMs?: number,
-    value?: JsonObject,
-  ): void {
-    this.#violations?.rejected(cells, code, message, value);
-    let text = message;
-    if (!this.#explained.has(code)) {
-      this.#explained.add(code);
-      text = `event ${index}: ${message}`;
-    }
-    this.#onRejection(this.#owner, this.#frame, index, code, text, cells, retryAfterMs);
+    this.#rejections.event(index, code, message, this.#cells);
   }
 
   rejectFrame(code: EventCode, message: string, bytes?: Buffer): void {
@@ -389,12 +388,6 @@ export class Intake implements EventSink {
       this.#appender.copyRejected(this.#stream, undefined, code, message, bytes, 0, bytes.length);
     }
     this.#rate.chargeUndecoded(code);
-    this.#rejectWhole(code, message);
-  }
-
-  #rejectWhole(code: EventCode, message: string, retryAfterMs?: number): void {
-    const cells = this.#cells;
-    this.#violations?.rejected(cells, code, message);
-    this.#onRejection(this.#owner, this.#frame, undefined, code, message, cells, retryAfterMs);
+    this.#rejections.whole(code, message, this.#cells);
   }
 }

@@ -12,4 +12,6 @@ export type RejectionListener = (
   cells: number,
   /** Time until a retry can succeed, if known. */
   retryAfterMs?: number,
+  /** Events of a rejected frame, if more than one. */
+  events?: number,
 ) => void;

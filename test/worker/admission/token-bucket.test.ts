@@ -6,6 +6,7 @@ import {
   isInDebt,
   TokenBucket,
   takeToken,
+  takeTokens,
   waitMs,
 } from '../../../src/worker/admission/token-bucket.ts';
 
@@ -101,4 +102,15 @@ test('a debt is repaid before the next token, and never exceeds a burst', () => 
   assert.equal(waitMs(buckets, 1), 601);
   assert.equal(buckets[0]!.fullAtMs, 2_200);
   assert.equal(through(buckets, 2_200, 10), 5);
+});
+
+test('tokens for several events are taken as far as both buckets have them, without debt', () => {
+  const own = new TokenBucket({ eventsPerSecond: 1, burst: 5 });
+  const shared = new TokenBucket({ eventsPerSecond: 1, burst: 8 });
+  takeTokens([own, shared], 2, 1_000);
+  takeTokens([own, shared], 10, 1_000);
+  assert.deepEqual([through([own], 1_000, 10), through([shared], 1_000, 10)], [0, 3]);
+  charge([own], 1, 1_000);
+  takeTokens([own], 1, 1_000);
+  assert.equal(waitMs([own], 1), 2_001, 'a debt stays as it is');
 });

@@ -9,12 +9,13 @@ import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { ANONYMOUS } from '../../../src/worker/admission/identity.ts';
 import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
+import { countEvents } from '../../../src/worker/decoder/json/count-events.ts';
 import { LocatedFields } from '../../../src/worker/decoder/kernel/located-fields.ts';
 import type { NoKeyReason } from '../../../src/worker/decoder/key-field.ts';
 import { Intake } from '../../../src/worker/intake/intake.ts';
 import { loadValidator } from '../../../src/worker/intake/validator.ts';
 import { NO_PROVENANCE } from '../../../src/worker/streams/provenance.ts';
-import { SingleRoute } from '../../../src/worker/streams/route.ts';
+import { type Route, SingleRoute } from '../../../src/worker/streams/route.ts';
 import { Stream } from '../../../src/worker/streams/stream.ts';
 import { recordsOf, topicOf } from '../../../testing/batches.ts';
 import { profileOf } from '../../support/fast-validators.ts';
@@ -31,6 +32,7 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
   const accepted: [number, number][] = [];
   const rejected: unknown[][] = [];
   const waitsMs: (number | undefined)[] = [];
+  const eventCounts: (number | undefined)[] = [];
   const owner: Owner = {
     plain: false,
     transport: 'ws',
@@ -62,6 +64,7 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     assert.equal(rejectedOwner, owner);
     rejected.push(rejection.slice(0, 4));
     waitsMs.push(rejection[5]);
+    eventCounts.push(rejection[6]);
   });
   const event = (index: number, value: JsonObject) => {
     const text = JSON.stringify(value);
@@ -72,7 +75,7 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     const batches = topic.partitions.flatMap(({ queue }) => queue.take() ?? []);
     return batches.flatMap(recordsOf);
   };
-  const results = { accepted, rejected, reasons, waitsMs };
+  const results = { accepted, rejected, reasons, waitsMs, eventCounts };
   return { budget, topic, route, ...results, owner, intake, event, records };
 }
 
@@ -210,6 +213,69 @@ test('a new frame is rejected as a whole once the buffer is almost full', () => 
   intake.begin(owner, 3, route);
   event(0, GOOD);
   assert.deepEqual(accepted.at(-1), [3, 0]);
+});
+
+test('a frame that finds the buffer full is rejected without looking at its events, which are counted', () => {
+  const { route, budget, intake, owner, accepted, rejected, eventCounts } = setUp();
+  const text = Buffer.from('[{"msg":1},{broken,"text"]');
+  intake.begin(owner, 1, route);
+  assert.equal(intake.rejectIfFull(text, countEvents, 10), 0, 'it has room');
+  budget.charge(budget.eventLimitBytes * (1 - LIMITS.frameRoom));
+  assert(intake.isFullFor(route));
+  const isRejected = (bytes: Buffer, max: number) => {
+    intake.begin(owner, 2, route);
+    return intake.rejectIfFull(bytes, countEvents, max);
+  };
+  const whole = [2, undefined, 'buffer_full', 'the buffer is full'];
+  for (const [bytes, max, events] of [
+    [Buffer.from('[{"msg":1},"text"]'), 10, 2],
+    [Buffer.from('[{"msg":1},"text"]'), 1, 1],
+    [text, 10, 1],
+    [Buffer.from('no JSON'), 10, 1],
+  ] as const) {
+    assert.equal(isRejected(bytes, max), events);
+    assert.deepEqual([rejected.pop(), eventCounts.pop()], [whole, events]);
+  }
+  assert.equal(isRejected(Buffer.from(' [] '), 10), 0, 'a frame without events has room');
+  assert.deepEqual([accepted, rejected], [[], []]);
+});
+
+test('a full buffer rejects no frame of a closing connection or of several streams as a whole', () => {
+  const { route, budget, intake, owner, event, rejected } = setUp();
+  budget.charge(budget.eventLimitBytes);
+  const bytes = Buffer.from('[{}]');
+  intake.begin(owner, 1, { ...route, stream: undefined } as Route);
+  assert.equal(intake.rejectIfFull(bytes, countEvents, 10), 0);
+  assert(!intake.isFullFor({ ...route, stream: undefined } as Route));
+  intake.begin(owner, 2, route, true);
+  assert.equal(intake.rejectIfFull(bytes, countEvents, 10), 0);
+  intake.drain();
+  intake.begin(owner, 3, route);
+  assert.equal(intake.rejectIfFull(bytes, countEvents, 10), 0);
+  assert(!intake.isFullFor(route));
+  event(0, GOOD);
+  assert.deepEqual(
+    rejected.map(([, index, code]) => [index, code]),
+    [[0, 'draining']],
+  );
+});
+
+test('a frame that finds the buffer full takes the tokens of its events, and leaves no debt', () => {
+  const { route, budget, intake, owner, rejected } = setUp();
+  budget.charge(budget.eventLimitBytes);
+  const bucket = new TokenBucket({ eventsPerSecond: 1, burst: 5 });
+  const bytes = Buffer.from('[{},{},{}]');
+  for (const left of [2, 0, 0]) {
+    intake.begin(owner, 1, route, false, [bucket]);
+    assert(!intake.rejectIfInDebt());
+    assert.equal(intake.rejectIfFull(bytes, countEvents, 10), 3);
+    intake.end(bytes.length);
+    assert.equal(Math.floor(bucket.available(performance.now())), left);
+  }
+  assert.deepEqual(
+    rejected.map(([, , code]) => code),
+    Array(3).fill('buffer_full'),
+  );
 });
 
 test('a frame decoded in slices keeps the decision made at its arrival', () => {

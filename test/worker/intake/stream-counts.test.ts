@@ -13,6 +13,7 @@ import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { PLAIN } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { ANONYMOUS } from '../../../src/worker/admission/identity.ts';
 import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
+import { countEvents } from '../../../src/worker/decoder/json/count-events.ts';
 import { decodeText } from '../../../src/worker/decoder/json/text.ts';
 import { Faults } from '../../../src/worker/faults.ts';
 import { wireBuffer, wireIntake } from '../../../src/worker/wire.ts';
@@ -85,7 +86,15 @@ function createStages() {
       return [sum(counted), sum(recorded.map(({ events }) => events))] as const;
     });
   };
-  return { intake, streams, counts, invalid };
+  /** Calls `during` while no topic has room. */
+  const whileFull = (during: () => void) => {
+    const { limitBytes } = buffer.budget;
+    const memories = buffer.topics.map(({ share }) => share ?? buffer.budget);
+    for (const memory of memories) memory.forceCharge(limitBytes);
+    during();
+    for (const memory of memories) memory.release(limitBytes);
+  };
+  return { intake, streams, counts, invalid, whileFull };
 }
 
 type Stages = ReturnType<typeof createStages>;
@@ -96,15 +105,24 @@ interface Frame {
   readonly events: readonly string[];
   /** Tokens of its sender; undefined = no limit. */
   readonly tokens: number | undefined;
+  /** It finds the buffer full. */
+  readonly full: boolean;
 }
 
-function decode({ intake, streams }: Stages, { path, plain, events, tokens }: Frame): void {
+function decode(stages: Stages, frame: Frame): void {
+  if (frame.full) stages.whileFull(() => decode(stages, { ...frame, full: false }));
+  else decodeNow(stages, frame);
+}
+
+function decodeNow({ intake, streams }: Stages, { path, plain, events, tokens }: Frame): void {
   const route = streams.table.routeOf(path, { identity: ANONYMOUS, origin: '', plain });
   const rate = tokens === undefined ? undefined : { eventsPerSecond: 1, burst: tokens };
   const buckets = rate && [new TokenBucket(rate)];
   const bytes = Buffer.from(`[${events.join()}]`);
   intake.begin(plain ? PLAIN : BODY, 1, route, false, buckets);
-  intake.countReceived(intake.rejectIfInDebt() ? 1 : decodeText(bytes, BOUNDS, intake));
+  const inDebt = intake.rejectIfInDebt();
+  const rejected = inDebt ? 1 : intake.rejectIfFull(bytes, countEvents, BOUNDS.maxEvents);
+  intake.countReceived(rejected || decodeText(bytes, BOUNDS, intake));
   intake.end(bytes.length);
 }
 
@@ -132,6 +150,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.record({
     fc.nat(4).map((tokens) => tokens + 1),
     { nil: undefined, freq: 3 },
   ),
+  full: fc.boolean(),
 });
 
 test('received = rejected + accepted for each stream, and each invalid event is a violation', () => {
@@ -160,7 +179,7 @@ test('10,000 unknown names count as one: events without a stream', () => {
   const stages = createStages();
   for (let start = 0; start < 10_000; start += 500) {
     const events = Array.from({ length: 500 }, (_, index) => `{"type":"x${start + index}"}`);
-    decode(stages, { path: undefined, plain: false, events, tokens: undefined });
+    decode(stages, { path: undefined, plain: false, events, tokens: undefined, full: false });
   }
   assert.deepEqual(stages.counts(), [
     [10_000, 10_000, 0],
@@ -181,7 +200,7 @@ test('events of a frame count for the streams that their field names', () => {
     '{"type":"c","id":"1","n":1}',
     '7',
   ];
-  decode(stages, { path: undefined, plain: false, events, tokens: undefined });
+  decode(stages, { path: undefined, plain: false, events, tokens: undefined, full: false });
   assert.deepEqual(stages.counts(), [
     [2, 2, 0],
     [2, 0, 2],
@@ -189,6 +208,8 @@ test('events of a frame count for the streams that their field names', () => {
     [1, 0, 1],
     [0, 0, 0],
   ]);
-  decode(stages, { path: 'b', plain: true, events, tokens: undefined });
+  decode(stages, { path: 'b', plain: true, events, tokens: undefined, full: false });
   assert.deepEqual(stages.counts()[2], [7, 1, 6], 'the path comes first');
+  decode(stages, { path: 'b', plain: true, events, tokens: undefined, full: true });
+  assert.deepEqual(stages.counts()[2], [13, 7, 6], 'no room for any');
 });

@@ -69,7 +69,7 @@ export function valueEnd(bytes: Buffer, start: number): number {
 }
 
 /** Bit that turns `[` and `]` into `{` and `}`. */
-const BRACE_BIT = 0x20;
+export const BRACE_BIT = 0x20;
 
 /**
  * Whether the JSON in `bytes[start, end)` nests more than `max` arrays and objects. For invalid
@@ -89,7 +89,8 @@ export function nestsDeeper(bytes: Buffer, start: number, end: number, max: numb
   return false;
 }
 
-function closingQuote(bytes: Buffer, from: number): number {
+/** Returns the offset of the quote that ends the string whose content begins at `from`. */
+export function closingQuote(bytes: Buffer, from: number): number {
   let at = from;
   while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
   return at;

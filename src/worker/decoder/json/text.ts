@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import { byteOrderMark } from '../../../common/byte-order-mark.ts';
 import { EVENT_CODES } from '../../../common/errors.ts';
 import type { DecodeBounds } from '../decode-bounds.ts';
-import type { EventSink } from '../event-sink.ts';
+import type { EventCounter, EventSink } from '../event-sink.ts';
 import { located } from '../kernel/located-fields.ts';
 import { emitText, emitValue, rejectCount, rejectLength } from './emit.ts';
 import { decodeFast } from './fast-path.ts';
@@ -217,7 +217,7 @@ function parseLine(
  * Whether text is NDJSON: its first line, from `start` on, is JSON and other lines follow. The
  * whole text is then not JSON and need not be parsed.
  */
-function isLines(bytes: Buffer, start: number): boolean {
+export function isLines(bytes: Buffer, start: number): boolean {
   const end = lineEnd(bytes, start);
   if (skipBlank(bytes, end) === bytes.length) return false;
   return isJson(bytes, start, trimmedEnd(bytes, start, end));
@@ -225,14 +225,20 @@ function isLines(bytes: Buffer, start: number): boolean {
 
 /** Whether there are more than `max` lines, checked before the first event is emitted. */
 export function exceedsLines(bytes: Buffer, max: number): boolean {
+  return countLines(bytes, max) === undefined;
+}
+
+/** Counts the lines that are not blank. */
+export const countLines: EventCounter = (bytes, eventsMax) => {
   let lines = 0;
   let start = skipBlank(bytes, 0);
-  while (start < bytes.length && lines <= max) {
+  while (start < bytes.length) {
+    if (lines === eventsMax) return undefined;
     lines++;
     start = skipBlank(bytes, lineEnd(bytes, start));
   }
-  return lines > max;
-}
+  return lines;
+};
 
 /** Returns the offset of the next line feed from `start` on, or of the end. */
 export function lineEnd(bytes: Buffer, start: number): number {

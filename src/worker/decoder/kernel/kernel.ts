@@ -66,6 +66,15 @@ export class Kernel {
   }
 
   /**
+   * Returns the number of values of the array at `open`, without validating them: exact for JSON.
+   * INVALID = the array does not end with `bytes`. Replaces the input.
+   */
+  countItems(bytes: Buffer, open: number): number {
+    this.load(bytes, open, bytes.length);
+    return this.functions.count(open, bytes.length);
+  }
+
+  /**
    * Returns the address of a table, valid until the next call. The table is copied at its first
    * use, and if others have evicted it; it must not change.
    */

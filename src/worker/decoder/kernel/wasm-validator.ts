@@ -38,12 +38,4 @@ export class WasmValidator implements FastValidator {
     const { end } = this.#kernel;
     return this.#functions.array(this.#address, open, end, maxEvents, maxEventBytes, maxDepth);
   }
-
-  /**
-   * Returns the number of values of the array at `open`, without validating them; INVALID = it does
-   * not end with the input.
-   */
-  count(open: number): number {
-    return this.#functions.count(open, this.#kernel.end);
-  }
 }

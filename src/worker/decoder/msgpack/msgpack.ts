@@ -1,11 +1,22 @@
 /** Decodes MessagePack into events ("MessagePack" in docs/protocol.md), passed on as JSON. */
+import { KIND, KINDS, lengthAt, NUMBER_BYTES } from '../../../common/msgpack-types.ts';
 import { LIMITS } from '../../../config/limits.ts';
 import type { DecodeBounds } from '../decode-bounds.ts';
-import type { EventSink } from '../event-sink.ts';
+import type { EventCounter, EventSink } from '../event-sink.ts';
 import { emitText, rejectCount } from '../json/emit.ts';
 import type { SlicedDecoder } from '../json/slices.ts';
 import { located } from '../kernel/located-fields.ts';
 import { MsgpackToJson } from './msgpack-to-json.ts';
+
+/** Counts the events that a frame declares. */
+export const countMsgpackEvents: EventCounter = (bytes, eventsMax) => {
+  const [type] = bytes;
+  if (type === undefined) return 0;
+  if (KINDS[type] !== KIND.array) return 1;
+  const headBytes = 1 + NUMBER_BYTES[type]!;
+  const events = headBytes <= bytes.length ? lengthAt(bytes, 0) : Number.POSITIVE_INFINITY;
+  return events <= Math.min(eventsMax, bytes.length - headBytes) ? events : undefined;
+};
 
 /** Converter of frames that are decoded at once. */
 const shared = new MsgpackToJson();

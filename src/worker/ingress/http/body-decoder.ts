@@ -2,25 +2,21 @@ import { EVENT_CODES } from '../../../common/errors.ts';
 import { LIMITS } from '../../../config/limits.ts';
 import type { Logger } from '../../../logging/logger.ts';
 import { type Counters, cell, cells, histogram } from '../../../metrics/counters.ts';
-import type { OwnerIdentity } from '../../accumulator/batch.ts';
 import type { Budget } from '../../accumulator/budget.ts';
 import type { Acknowledger } from '../../acknowledger/acknowledger.ts';
 import { type EventsResponse, HttpReply } from '../../acknowledger/http-reply.ts';
-import { type Buckets, charge, isInDebt } from '../../admission/token-bucket.ts';
+import { charge, isInDebt } from '../../admission/token-bucket.ts';
 import type { DecodeBounds } from '../../decoder/decode-bounds.ts';
 import type { Explanations } from '../../explain/explanation.ts';
 import type { FrameProgress } from '../../intake/frame-progress.ts';
 import type { Intake } from '../../intake/intake.ts';
 import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
-import type { Provenance } from '../../streams/provenance.ts';
-import type { Route } from '../../streams/route.ts';
 import { rethrowAssertion } from '../fault-containment.ts';
-import type { ShownParts } from '../query.ts';
 import { Fifo, type Slicer } from '../slicer.ts';
 import { BodySlots } from './body-slots.ts';
-import type { MediaType } from './content-types.ts';
-import { type Encoding, type InflateResult, Inflater } from './inflate.ts';
+import { type InflateResult, Inflater } from './inflate.ts';
+import { type PendingBody, pendingBody, type ReceivedBody } from './pending-body.ts';
 import type { PendingResponse } from './pending-response.ts';
 import { countRejected, type ResponseContent } from './responses.ts';
 
@@ -48,32 +44,6 @@ export interface BodyDecoderOptions {
   readonly budget: Budget;
   readonly counters: Counters;
   readonly log: Logger;
-}
-
-/** A complete body as received. */
-export interface ReceivedBody {
-  /** Valid only during the call. */
-  readonly bytes: Buffer;
-  readonly media: MediaType;
-  readonly encoding: Encoding | 'identity';
-  readonly route: Route;
-  readonly provenance: Provenance;
-  /** Rate limits of its sender; undefined = none. */
-  readonly buckets: Buckets | undefined;
-  readonly identity: OwnerIdentity;
-  /** Shares the body slots: the sender's key, or else its address. */
-  readonly sender: string;
-  /** Parts of the response in addition to results. */
-  readonly shows: ShownParts;
-}
-
-/** A received body and its response. */
-interface PendingBody extends ReceivedBody {
-  /** Bytes as received, before decompression. */
-  readonly receivedBytes: number;
-  readonly response: PendingResponse;
-  /** When its last byte arrived, by the monotonic clock. */
-  readonly completeAtMs: number;
 }
 
 /** A body that waits for decompression or decoding. */
@@ -178,7 +148,8 @@ export class BodyDecoder {
     const reply = this.#begin(body);
     const { intake } = this.#options;
     try {
-      intake.countReceived(body.media.decode(body.bytes, this.#bounds, intake));
+      const rejected = this.#rejectIfFull(body);
+      intake.countReceived(rejected || body.media.decode(body.bytes, this.#bounds, intake));
     } catch (error) {
       return this.#fail(body, error, reply);
     }
@@ -224,6 +195,11 @@ export class BodyDecoder {
   #decodeInSlices(body: QueuedBody, isInput: boolean): void {
     const { intake, slicer } = this.#options;
     const { bytes, media } = body;
+    const finish = (reply: HttpReply) => {
+      this.#release(body);
+      this.#end(body, reply, bytes.length);
+      return false;
+    };
     let reply: HttpReply | undefined;
     let progress: FrameProgress | undefined;
     const slices = media.decodeInSlices(bytes, this.#bounds, intake);
@@ -231,10 +207,17 @@ export class BodyDecoder {
       isInput,
       next: () => {
         if (body.evicted) return false;
-        // Events already accepted prevent rejecting the body as a whole.
-        if (reply === undefined) body.allocation.pin();
+        if (reply === undefined) {
+          // Events already accepted prevent rejecting the body as a whole.
+          body.allocation.pin();
+          reply = this.#begin(body);
+          const rejected = this.#rejectIfFull(body);
+          if (rejected > 0) {
+            intake.countReceived(rejected);
+            return finish(reply);
+          }
+        }
         // The intake has served other frames since the last slice.
-        reply ??= this.#begin(body);
         if (progress !== undefined) this.#resume(body, reply, progress);
         const slice = slices.next();
         progress = intake.progress;
@@ -242,9 +225,7 @@ export class BodyDecoder {
           intake.countReceived(slice.value);
           return true;
         }
-        this.#release(body);
-        this.#end(body, reply, bytes.length);
-        return false;
+        return finish(reply);
       },
       failed: (error) => {
         this.#release(body);
@@ -275,6 +256,11 @@ export class BodyDecoder {
       this.#reject(body);
     }
     if (this.#rejected.length > 0) this.#options.turn.afterTurn(() => this.#rejectSome());
+  }
+
+  /** See Intake.rejectIfFull. */
+  #rejectIfFull({ bytes, media }: PendingBody): number {
+    return this.#options.intake.rejectIfFull(bytes, media.countEvents, this.#bounds.maxEvents);
   }
 
   /** Rejects a body undecoded: its sender's bucket is in debt, or no slot is free. */
@@ -321,28 +307,4 @@ export class BodyDecoder {
     if (reply.answered) return;
     response.expireAfter(Math.max(0, timeoutMs - elapsedMs), () => acknowledger.expire(reply));
   }
-}
-
-/** Field by field: with spread objects, the memory of a request stays in use until a full GC. */
-function pendingBody(
-  received: ReceivedBody,
-  receivedBytes: number,
-  response: PendingResponse,
-): PendingBody {
-  const { bytes, media, encoding, route, provenance, buckets, identity, sender } = received;
-  const completeAtMs = performance.now();
-  return {
-    bytes,
-    media,
-    encoding,
-    route,
-    provenance,
-    buckets,
-    identity,
-    sender,
-    shows: received.shows,
-    receivedBytes,
-    response,
-    completeAtMs,
-  };
 }

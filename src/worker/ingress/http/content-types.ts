@@ -1,27 +1,41 @@
 /** Media types and content encodings of bodies. */
 import { REQUEST_CODES } from '../../../common/errors.ts';
 import type { DecodeBounds } from '../../decoder/decode-bounds.ts';
-import type { EventSink } from '../../decoder/event-sink.ts';
+import type { EventCounter, EventSink } from '../../decoder/event-sink.ts';
+import { countEvents } from '../../decoder/json/count-events.ts';
 import { type SlicedDecoder, sliceNdjson, sliceTextBody } from '../../decoder/json/slices.ts';
-import { decodeNdjson, decodeTextBody } from '../../decoder/json/text.ts';
-import { decodeMsgpack, sliceMsgpack } from '../../decoder/msgpack/msgpack.ts';
+import { countLines, decodeNdjson, decodeTextBody } from '../../decoder/json/text.ts';
+import { countMsgpackEvents, decodeMsgpack, sliceMsgpack } from '../../decoder/msgpack/msgpack.ts';
 import type { HttpRequest } from '../transport/transport.ts';
 import { ENCODINGS, type Encoding } from './inflate.ts';
 import { errorResponse, type ResponseContent } from './responses.ts';
 
 /**
  * The decoders of a media type: one-shot for short bodies, sliced for long ones, with equal
- * results.
+ * results; and the counter of bodies that are not decoded.
  */
 export interface MediaType {
   /** @returns number of received events, including rejected ones */
   decode(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number;
   readonly decodeInSlices: SlicedDecoder;
+  readonly countEvents: EventCounter;
 }
 
-const JSON_TEXT: MediaType = { decode: decodeTextBody, decodeInSlices: sliceTextBody };
-const NDJSON: MediaType = { decode: decodeNdjson, decodeInSlices: sliceNdjson };
-const MSGPACK: MediaType = { decode: decodeMsgpack, decodeInSlices: sliceMsgpack };
+const JSON_TEXT: MediaType = {
+  decode: decodeTextBody,
+  decodeInSlices: sliceTextBody,
+  countEvents,
+};
+const NDJSON: MediaType = {
+  decode: decodeNdjson,
+  decodeInSlices: sliceNdjson,
+  countEvents: countLines,
+};
+const MSGPACK: MediaType = {
+  decode: decodeMsgpack,
+  decodeInSlices: sliceMsgpack,
+  countEvents: countMsgpackEvents,
+};
 
 /** Documented names; '' = no Content-Type. */
 const MEDIA_TYPES: Readonly<Record<string, MediaType>> = {

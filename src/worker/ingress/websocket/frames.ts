@@ -9,8 +9,9 @@ import type { Owner } from '../../accumulator/batch.ts';
 import type { AckStream } from '../../acknowledger/ack-stream.ts';
 import type { Buckets } from '../../admission/token-bucket.ts';
 import type { DecodeBounds } from '../../decoder/decode-bounds.ts';
+import { countEvents } from '../../decoder/json/count-events.ts';
 import { decodeText } from '../../decoder/json/text.ts';
-import { decodeMsgpack } from '../../decoder/msgpack/msgpack.ts';
+import { countMsgpackEvents, decodeMsgpack } from '../../decoder/msgpack/msgpack.ts';
 import type { Intake } from '../../intake/intake.ts';
 import type { Inflow } from '../../overload/flood.ts';
 import type { InputMemory } from '../../overload/input-memory.ts';
@@ -102,13 +103,15 @@ export class Frames {
     if (number === undefined) return 'credit_exceeded';
     const tooLate = source.goaway?.isGraceOver() ?? false;
     const bytes = Buffer.from(message);
-    if (turn.spend(byteLength) && !slicer.hasPendingInput) {
+    const hasTime = turn.spend(byteLength) && !slicer.hasPendingInput;
+    if (hasTime || this.#isRejectedAtOnce(source, tooLate)) {
       this.#decode(source, { bytes, isBinary, number, route, arrivedMs: undefined, tooLate });
-      return undefined;
+      if (hasTime) return undefined;
+    } else {
+      const arrivedMs = performance.now();
+      const copy = Buffer.from(bytes);
+      this.#enqueue(source, { bytes: copy, isBinary, number, route, arrivedMs, tooLate });
     }
-    const arrivedMs = performance.now();
-    const copy = Buffer.from(bytes);
-    this.#enqueue(source, { bytes: copy, isBinary, number, route, arrivedMs, tooLate });
     // Credit bounds the frames of a stream.
     return ackStream === undefined && this.#isFlooded(source, byteLength) ? 'flooding' : undefined;
   }
@@ -133,6 +136,15 @@ export class Frames {
     if (queue === undefined) return;
     queue.drop();
     this.#waiting.delete(queue);
+  }
+
+  /**
+   * Whether a frame that would be queued is rejected instead, since the buffer is full: it is not
+   * copied. Declared repeats are counted in order, behind the frames that are queued.
+   */
+  #isRejectedAtOnce({ route, provenance }: FrameSource, tooLate: boolean): boolean {
+    const { turn, intake } = this.#options;
+    return !tooLate && !turn.overlong && provenance.resent === 0 && intake.isFullFor(route);
   }
 
   #isFlooded(source: FrameSource, bytes: number): boolean {
@@ -204,6 +216,9 @@ export class Frames {
   #decodeOrReject(bytes: Buffer, isBinary: boolean): number {
     const { intake, maxFrameBytes } = this.#options;
     if (bytes.length <= maxFrameBytes) {
+      const count = isBinary ? countMsgpackEvents : countEvents;
+      const rejected = intake.rejectIfFull(bytes, count, this.#bounds.maxEvents);
+      if (rejected > 0) return rejected;
       return (isBinary ? decodeMsgpack : decodeText)(bytes, this.#bounds, intake);
     }
     const length = `the frame has ${bytes.length} bytes`;

@@ -8,6 +8,7 @@ import { tokenHash } from '../../../../src/api-keys/token.ts';
 import { KIB, LIMITS, MIB } from '../../../../src/config/limits.ts';
 import { type Counters, cells } from '../../../../src/metrics/counters.ts';
 import { IMPLICIT_SLOTS } from '../../../../src/metrics/slots.ts';
+import type { Budget } from '../../../../src/worker/accumulator/budget.ts';
 import type { RejectionEntry } from '../../../../src/worker/acknowledger/rejections.ts';
 import { Authenticator } from '../../../../src/worker/admission/authenticator.ts';
 import { ANONYMOUS, type AuthResult } from '../../../../src/worker/admission/identity.ts';
@@ -28,9 +29,12 @@ import { FakeResponse, fakeRequest } from '../../../fakes/uws.ts';
 import { createStages, NO_PAGE, pageStreamOf } from '../stages.ts';
 
 const REFUSED = cells('forebay_requests_refused_total', ['unauthorized', 'request_timeout']);
+const RECEIVED = cells('forebay_events_received_total', ['http']).http;
+const FULL = cells('forebay_events_refused_total', ['buffer_full']).buffer_full;
 const TOKEN = 'fbk_test';
 let handler: HttpHandler;
 let counters: Counters;
+let budget: Budget;
 /** Limits of events that the fast path does not accept. */
 let validate: Validator;
 
@@ -46,7 +50,7 @@ function createListener(parts: Partial<IngressParts> = {}, httpTimeoutMs = 15_00
   const turn = new TurnBudget({ now: () => 0, cpuMs: () => 0 });
   const all = { turn, ...parts };
   const stages = createStages({ validate: validating, settings: { httpTimeoutMs }, parts: all });
-  counters = stages.counters;
+  ({ counters, budget } = stages);
   stages.webSocket.close();
   return stages.http;
 }
@@ -223,6 +227,8 @@ test('while draining, every response closes its connection or asks the client to
 
 /** Bodies that are decoded in slices, and decompressed. */
 const LONG = `[${Array(200).fill('{}').join(',')}${' '.repeat(LIMITS.oneShotBytes)}]`;
+/** As LONG, in lines. */
+const LINES = `${'{}\n'.repeat(200)}${' '.repeat(LIMITS.oneShotBytes)}`;
 const GZIP = { 'content-encoding': 'gzip' };
 const PACKED = gzipSync('[{}]');
 /** 192.0.2.`sender` */
@@ -263,6 +269,39 @@ for (const [name, body, headers] of [
     assert.equal(post(body, headers).status, undefined, 'a slot is free again');
   });
 }
+
+test('a body that finds the buffer full is rejected as a whole, whatever its type, and counts its events', async () => {
+  const bytes = budget.eventLimitBytes;
+  budget.forceCharge(bytes);
+  const lines = { 'content-type': 'application/x-ndjson' };
+  const packed = { 'content-type': 'application/msgpack' };
+  let expected = 0;
+  for (const [body, headers, events] of [
+    ['[{},7]', {}, 2],
+    ['{}\n{broken', lines, 2],
+    [Buffer.of(0x93, 0x80, 0x80, 0x80), packed, 3],
+    [LONG, {}, 200],
+    [LINES, lines, 200],
+    [gzipSync('[{},{}]'), GZIP, 2],
+    ['{broken', {}, 1],
+  ] as const) {
+    const response = post(body, headers);
+    await until(() => response.status !== undefined);
+    assert.equal(response.status, 503);
+    assert.equal(response.headers.get('Retry-After'), '1');
+    const { accepted, errors } = JSON.parse(response.body) as { accepted: 0; errors: object[] };
+    const [{ retryAfterMs, ...error }] = errors as [RejectionEntry];
+    const message = 'the buffer is full';
+    assert.deepEqual([accepted, errors.length], [0, 1]);
+    assert.deepEqual(error, { code: 'buffer_full', retry: true, message });
+    assert(retryAfterMs! > 0);
+    expected += events;
+    assert.deepEqual([counters.values[RECEIVED], counters.values[FULL]], [expected, expected]);
+  }
+  assert.equal(post('[]').status, 200);
+  budget.release(bytes);
+  assert.equal(post('[{}]').status, 400, 'it has room');
+});
 
 test('with keys, slots are shared by key: one key on many addresses leaves slots for another key', async () => {
   const keys = new KeyRing();

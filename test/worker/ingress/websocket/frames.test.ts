@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { LIMITS, MIB } from '../../../../src/config/limits.ts';
+import { cells } from '../../../../src/metrics/counters.ts';
+import type { RejectionEntry } from '../../../../src/worker/acknowledger/rejections.ts';
 import { Slicer } from '../../../../src/worker/ingress/slicer.ts';
 import { SUBPROTOCOL } from '../../../../src/worker/ingress/websocket/upgrades.ts';
 import type { WebSocketHandler } from '../../../../src/worker/ingress/websocket/websocket-handler.ts';
@@ -15,6 +17,11 @@ import { createStages } from '../stages.ts';
 const { workMs, overlongMs, checkBytes } = LIMITS.turn;
 /** An event that the fast path does not accept. */
 const odd = good('odd', { msg: 1 });
+const [RECEIVED, REFUSED, DROPPED] = [
+  cells('forebay_events_received_total', ['ws']).ws,
+  cells('forebay_events_refused_total', ['buffer_full']).buffer_full,
+  cells('forebay_events_dropped_total', ['buffer_full']).buffer_full,
+];
 const turnOver = () => new Promise<void>((done) => setImmediate(done));
 
 let handler: WebSocketHandler;
@@ -48,7 +55,7 @@ function spend(ms = 0): void {
   turn.spend(checkBytes);
 }
 
-function connect(protocol = '') {
+function connect(protocol = '', query = '') {
   const peer = {
     ended: '',
     texts: [] as string[],
@@ -58,7 +65,7 @@ function connect(protocol = '') {
       peer.ended = `${code} ${reason}`;
     },
   };
-  const socket = openSocket(handler.behavior, protocol, peer);
+  const socket = openSocket(handler.behavior, protocol, peer, `/ws${query}`);
   assert(socket !== undefined, 'the handshake is accepted');
   return {
     deliver: (text: string) => socket.deliver(text),
@@ -67,6 +74,7 @@ function connect(protocol = '') {
     get ended() {
       return peer.ended;
     },
+    texts: peer.texts,
     get acked() {
       return peer.texts.findLast((text) => text.startsWith('{"ack"'));
     },
@@ -106,6 +114,72 @@ test('frames that arrive too late for a turn are decoded in later ones, in order
   assert(!handler.decoding);
   first.deliver(good('a6'));
   assert.equal(taken().at(-1), 'a6', 'at once again');
+});
+
+/** Fills the buffer. @returns a function that empties it */
+function fill(): () => void {
+  const { budget } = stages;
+  const bytes = budget.eventLimitBytes - budget.eventBytes;
+  budget.forceCharge(bytes);
+  return () => budget.release(bytes);
+}
+
+test('a frame that finds the buffer full is rejected as a whole, and counts its events', async () => {
+  const [client, plain] = [connect(SUBPROTOCOL), connect()];
+  const empty = fill();
+  const frame = `[${good('a')},{},"text"]`;
+  client.deliver(frame);
+  plain.deliver(frame);
+  await turnOver();
+  const [, nack, ack] = client.texts;
+  const { nack: number, errors } = JSON.parse(nack!) as { nack: number; errors: RejectionEntry[] };
+  const [{ retryAfterMs, ...error }] = errors as [RejectionEntry];
+  assert.deepEqual([number, errors.length, typeof retryAfterMs], [1, 1, 'number']);
+  assert.deepEqual(error, { code: 'buffer_full', retry: true, message: 'the buffer is full' });
+  assert.equal(ack, '{"ack":1}');
+  const { values } = stages.counters;
+  assert.deepEqual(
+    [RECEIVED, REFUSED, DROPPED].map((counter) => values[counter]),
+    [6, 3, 3],
+  );
+  empty();
+  client.deliver(good('b'));
+  assert.deepEqual(taken(), ['b']);
+});
+
+test('a frame that arrives too late for a turn is rejected at once if the buffer is full', async () => {
+  const [client, other] = [connect(SUBPROTOCOL), connect(SUBPROTOCOL)];
+  spend();
+  client.deliver(good('queued'));
+  const empty = fill();
+  client.deliver(good('full'));
+  other.deliver(good('full'));
+  empty();
+  client.deliver(good('behind'));
+  assert.deepEqual(taken(), []);
+  await allTaken();
+  assert.deepEqual(taken(), ['queued', 'behind'], 'decided when it arrived');
+  await turnOver();
+  assert.match(client.texts[1]!, /^\{"nack":2,.*"buffer_full"/);
+  assert.match(other.texts[1]!, /^\{"nack":1,.*"buffer_full"/);
+});
+
+test('with a full buffer, frames are queued once queuing has made the turn overlong', () => {
+  const client = connect();
+  fill();
+  spend(overlongMs - workMs);
+  client.deliver(good('a'));
+  assert(handler.decoding);
+});
+
+test('a frame behind declared repeats is queued even if the buffer is full: they count in order', async () => {
+  const client = connect(SUBPROTOCOL, '?resent=1');
+  spend();
+  client.deliver(good('a'));
+  fill();
+  client.deliver(good('b'));
+  await turnOver();
+  assert(!client.texts.some((text) => text.startsWith('{"nack":2')));
 });
 
 test('a frame waits for few frames of a connection with a long queue', async () => {
