@@ -221,7 +221,7 @@ test('a frame that finds the buffer full is rejected without looking at its even
   intake.begin(owner, 1, route);
   assert.equal(intake.rejectIfFull(text, countEvents, 10), 0, 'it has room');
   budget.charge(budget.eventLimitBytes * (1 - LIMITS.frameRoom));
-  assert(intake.isFullFor(route));
+  assert.equal(intake.isFullFor(route), true);
   const isRejected = (bytes: Buffer, max: number) => {
     intake.begin(owner, 2, route);
     return intake.rejectIfFull(bytes, countEvents, max);
@@ -246,13 +246,13 @@ test('a full buffer rejects no frame of a closing connection or of several strea
   const bytes = Buffer.from('[{}]');
   intake.begin(owner, 1, { ...route, stream: undefined } as Route);
   assert.equal(intake.rejectIfFull(bytes, countEvents, 10), 0);
-  assert(!intake.isFullFor({ ...route, stream: undefined } as Route));
+  assert.equal(intake.isFullFor({ ...route, stream: undefined } as Route), false);
   intake.begin(owner, 2, route, true);
   assert.equal(intake.rejectIfFull(bytes, countEvents, 10), 0);
   intake.drain();
   intake.begin(owner, 3, route);
   assert.equal(intake.rejectIfFull(bytes, countEvents, 10), 0);
-  assert(!intake.isFullFor(route));
+  assert.equal(intake.isFullFor(route), false);
   event(0, GOOD);
   assert.deepEqual(
     rejected.map(([, index, code]) => [index, code]),
@@ -267,7 +267,7 @@ test('a frame that finds the buffer full takes the tokens of its events, and lea
   const bytes = Buffer.from('[{},{},{}]');
   for (const left of [2, 0, 0]) {
     intake.begin(owner, 1, route, false, [bucket]);
-    assert(!intake.rejectIfInDebt());
+    assert.equal(intake.rejectIfInDebt(), false);
     assert.equal(intake.rejectIfFull(bytes, countEvents, 10), 3);
     intake.end(bytes.length);
     assert.equal(Math.floor(bucket.available(performance.now())), left);

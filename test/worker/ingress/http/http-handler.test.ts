@@ -278,7 +278,7 @@ test('a body that finds the buffer full is rejected as a whole, whatever its typ
   let expected = 0;
   for (const [body, headers, events] of [
     ['[{},7]', {}, 2],
-    ['{}\n{broken', lines, 2],
+    ['{broken\n{}', lines, 2],
     [Buffer.of(0x93, 0x80, 0x80, 0x80), packed, 3],
     [LONG, {}, 200],
     [LINES, lines, 200],
