@@ -140,11 +140,15 @@ export class Frames {
 
   /**
    * Whether a frame that would be queued is rejected instead, since the buffer is full: it is not
-   * copied. Declared repeats are counted in order, behind the frames that are queued.
+   * copied. Credit bounds the time that this takes in a turn; a plain client has none. Declared
+   * repeats are counted in order, behind the frames that are queued.
    */
-  #isRejectedAtOnce({ route, provenance }: FrameSource, tooLate: boolean): boolean {
+  #isRejectedAtOnce(source: FrameSource, tooLate: boolean): boolean {
     const { turn, intake } = this.#options;
-    return !tooLate && !turn.overlong && provenance.resent === 0 && intake.isFullFor(route);
+    const { ackStream, provenance, route } = source;
+    if (tooLate || provenance.resent > 0 || (turn.overlong && ackStream === undefined))
+      return false;
+    return intake.isFullFor(route);
   }
 
   #isFlooded(source: FrameSource, bytes: number): boolean {

@@ -164,11 +164,13 @@ test('a frame that arrives too late for a turn is rejected at once if the buffer
   assert.match(other.texts[1]!, /^\{"nack":1,.*"buffer_full"/);
 });
 
-test('with a full buffer, frames are queued once queuing has made the turn overlong', () => {
-  const client = connect();
+test('with a full buffer, frames of plain clients are queued in an overlong turn: no credit bounds their time', () => {
+  const [client, plain] = [connect(SUBPROTOCOL), connect()];
   fill();
   spend(overlongMs - workMs);
   client.deliver(good('a'));
+  assert.equal(handler.decoding, false);
+  plain.deliver(good('a'));
   assert.equal(handler.decoding, true);
 });
 
