@@ -99,3 +99,24 @@ test('a number beyond the finite doubles is undecided where a type is required',
     assert.equal(planned(schema).decide('{"a":1}').isDecided, true);
   }
 });
+
+test('a condition that is undecided applies both of its consequences', () => {
+  const consequences = [
+    ['then', { minLength: 3 }],
+    ['else', { maxLength: 4 }],
+  ];
+  const { decide } = bound(
+    planned({ if: { not: { minLength: 2 } }, ...Object.fromEntries(consequences) }),
+  );
+  assert.deepEqual(['x', 'xyz', 'abcde'].map(decide), [false, true, false]);
+});
+
+test('a name without UTF-8 is undecided where the schema names it', () => {
+  const schema = planned({ dependencies: { 'k\ud800': ['b'] } });
+  assert.equal(schema.decide('{"a":{"k\\ud800":1}}').isDecided, false);
+  assert.equal(schema.decide('{"a":{"k":1}}').isDecided, true);
+});
+
+function bound(schema: PlannedSchema): { decide(text: string): boolean } {
+  return { decide: (text) => schema.decide(JSON.stringify({ a: text })).isDecided };
+}
