@@ -9,6 +9,7 @@ import type { FastValidator } from '../../../../src/worker/decoder/kernel/fast-v
 import { Kernel, loadKernel } from '../../../../src/worker/decoder/kernel/kernel.ts';
 import {
   ALL_TYPES,
+  ARRAY,
   FRACTION,
   INTEGER,
   KEY_0,
@@ -207,10 +208,10 @@ function validatorOf(value: ValuePlan): WasmValidator {
   );
 }
 
-function accepts(wasm: WasmValidator, value: string): boolean {
+function accepts(wasm: WasmValidator, value: string, maxDepth = 1): boolean {
   const bytes = Buffer.from(`{"v":${value}}`);
   wasm.load(bytes, 0, bytes.length);
-  return wasm.objectEnd(0, bytes.length, 1) === bytes.length;
+  return wasm.objectEnd(0, bytes.length, maxDepth) === bytes.length;
 }
 
 const asUnits = (text: string) =>
@@ -340,6 +341,22 @@ test('fields of the record are captured once, if their texts are exact', () => {
   }
 });
 
+test('members are counted with those that are not named, in any number of objects', () => {
+  const names = Array.from({ length: 1_000 }, (_, index): [string, ValuePlan] => [
+    `n${index}`,
+    ANY,
+  ]);
+  const rule = { properties: new Map(names), required: new Set(['n999']), others: ANY, max: 2 };
+  const item: ValuePlan = { types: OBJECT, captures: 0, object: rule };
+  const array = { prefix: [], items: item };
+  const list = validatorOf({ types: ARRAY, captures: 0, array });
+  const items = (last: string) => `[${'{"x":1,"n999":0},'.repeat(2_000)}${last}]`;
+  assert(accepts(list, items('{"n999":0}'), 3));
+  for (const last of ['{"x":1}', '{"n999":0,"x":1,"y":2}', '{"n999":0,"n999":1}']) {
+    assert.equal(accepts(list, items(last), 3), false, last);
+  }
+});
+
 test('an event is routed by the text of its field, which must be exact', () => {
   const route: ValuePlan = { types: ALL_TYPES, captures: ROUTE };
   const properties = (types: number) =>
@@ -378,6 +395,10 @@ test('an event is routed by the text of its field, which must be exact', () => {
       assert(assertSame(table, events).length > 0);
     }
   }
+  // The kernel reads up to the first field only; the profile must rule out a second one.
+  const open = { event: { types: OBJECT, captures: 0 }, keyParts: 0 };
+  const table = buildTable([open, open], { event, values, absent: 0, unknown: 0 });
+  assert.deepEqual(assertSame(table, ['{"r":"one","r":"two"}']), []);
 });
 
 test('control characters in strings are not accepted, at any position', () => {
@@ -461,6 +482,19 @@ test('a number is compared with bounds and divisors', () => {
   for (const [rule, accepted, rejected] of bounds) {
     for (const text of accepted) assert.equal(accepts(number(rule), text), true, text);
     for (const text of rejected) assert.equal(accepts(number(rule), text), false, text);
+  }
+});
+
+test('parts of an input are decided one after the other, and arrays up to their maximum', () => {
+  const wasm = new WasmValidator(kernel, ANY_OBJECTS);
+  const pair = Buffer.from('{"v":1}{"v":2}');
+  wasm.load(pair, 0, pair.length);
+  assert.deepEqual([wasm.objectEnd(0, 7, 1), wasm.objectEnd(7, 14, 1)], [7, 14]);
+  assert.deepEqual([wasm.objectEnd(7, 7, 1), wasm.objectEnd(7, 3, 1)], [INVALID, INVALID]);
+  for (const events of [BOUNDS.maxEvents, BOUNDS.maxEvents + 1]) {
+    const array = Buffer.from(`[${Array(events).fill('{}').join(',')}]`);
+    wasm.load(array, 0, array.length);
+    assert.equal(wasm.array(0, BOUNDS), events > BOUNDS.maxEvents ? INVALID : events);
   }
 });
 
