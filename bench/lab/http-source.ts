@@ -1,12 +1,12 @@
 /**
- * POSTs to a gateway, and their cost. autocannon is a closed loop: each connection sends after its
- * last response.
+ * POSTs to a gateway or a yardstick, and their cost. autocannon is a closed loop: each connection
+ * sends after its last response.
  */
-import type { HttpAnswer, HttpLoad, HttpReport } from '../load/http-process.ts';
+import type { HttpAnswer, HttpForm, HttpLoad, HttpReport } from '../load/http-process.ts';
 import { cpuSecondsOf } from './cpu.ts';
 import { HelperProcess } from './helper-process.ts';
 import type { Lab } from './lab.ts';
-import type { GatewayTarget } from './target.ts';
+import type { Target } from './target.ts';
 
 export const EVENT_BYTES = 140;
 /** By events per request: about three seconds, below the capacity of two cores. */
@@ -16,10 +16,15 @@ export const HTTP_LOADS = {
   100: { connections: 8, requests: 1_200 },
 } as const;
 export type PerRequest = keyof typeof HTTP_LOADS;
+const GATEWAY_FORM: HttpForm = {
+  path: '/events',
+  contentType: 'application/json',
+  encoding: 'json',
+};
 
 /** One run of POSTs. */
 export interface Post {
-  /** User and system time of all the gateway's processes per stored event. */
+  /** User and system time of all the target's processes per stored event. */
   readonly cpuMicrosPerEvent: number;
   readonly report: HttpReport;
 }
@@ -33,12 +38,14 @@ export class HttpSource {
   readonly #lab: Lab;
   readonly #helper: HelperProcess<HttpLoad, HttpAnswer>;
   #runs = 0;
-  readonly #target: GatewayTarget;
+  readonly #target: Target;
+  readonly #form: HttpForm;
   #accepted: number;
 
-  private constructor(lab: Lab, target: GatewayTarget) {
+  private constructor(lab: Lab, target: Target, form: HttpForm) {
     this.#lab = lab;
     this.#target = target;
+    this.#form = form;
     // Includes the warm-up.
     this.#accepted = lab.account(target).balance().sent;
     this.#helper = new HelperProcess('bench/load/http-process.ts', [], lab.bench.places.rest);
@@ -46,8 +53,8 @@ export class HttpSource {
   }
 
   /** @param target receives events from this source only, apart from its warm-up before */
-  static async start(lab: Lab, target: GatewayTarget): Promise<HttpSource> {
-    const source = new HttpSource(lab, target);
+  static async start(lab: Lab, target: Target, form = GATEWAY_FORM): Promise<HttpSource> {
+    const source = new HttpSource(lab, target, form);
     // Its first answer: the process is ready. Answers without a receiver are lost.
     await source.#helper.send(undefined, () => true);
     return source;
@@ -61,6 +68,7 @@ export class HttpSource {
     const run = `h${++this.#runs}`;
     const load: HttpLoad = {
       port: target.port,
+      form: this.#form,
       run,
       connections,
       eventsPerRequest: events,
@@ -94,6 +102,12 @@ export class HttpSource {
         `p50 ${report.latency.p50} p99 ${report.latency.p99} ms`,
     );
     return { cpuMicrosPerEvent, report };
+  }
+
+  /** Returns accepted events that are not in the topic, which the lab has read back. */
+  missing(): number {
+    const { stored, doubled } = this.#lab.account(this.#target).balance();
+    return this.#accepted - (stored - doubled);
   }
 
   /** Verifies that the topic has each accepted event exactly once; the lab has read it back. */

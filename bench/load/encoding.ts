@@ -1,5 +1,6 @@
 /** Encodings of the load client's events: text or MessagePack. */
 import { encode } from '@msgpack/msgpack';
+import type { Encoding } from './messages.ts';
 
 /** A frame's payload, encoded once. */
 export interface EncodedFrame {
@@ -8,6 +9,8 @@ export interface EncodedFrame {
   readonly payload: Buffer;
   /** Start of each event. */
   readonly eventsAt: readonly number[];
+  /** Start of each key outside of an event; only records have them. */
+  readonly keysAt: readonly number[];
   /** Encoded form of the number `time`. */
   readonly time: Buffer;
   /** Writes the timestamp. @param digits 13 digits */
@@ -20,28 +23,51 @@ const UPPER = 2 ** 32;
 const ZERO = 0x30;
 
 /**
- * Encodes a frame.
+ * Encodes a frame or body.
  * @param events JSON objects
  * @param time timestamp in each of them, 13 digits
  */
 export function encodeFrame(
-  encoding: 'json' | 'msgpack',
+  encoding: Encoding,
   events: readonly string[],
   time: string,
 ): EncodedFrame {
-  return encoding === 'json' ? writeText(events, time) : writeMsgpack(events, time);
+  if (encoding === 'msgpack') return writeMsgpack(events, time);
+  return encoding === 'json' ? writeJson(events, time) : writeRecords(events, time);
 }
 
-function writeText(events: readonly string[], time: string): EncodedFrame {
-  const parts = events.map((event) => Buffer.from(event));
-  const alone = parts.length === 1;
-  const text = events.join(',');
+function writeJson(events: readonly string[], time: string): EncodedFrame {
+  const [begin, end] = events.length === 1 ? ['', ''] : ['[', ']'];
+  const { starts, ...frame } = writeList(begin, events, end, time);
+  return { ...frame, eventsAt: starts, keysAt: [] };
+}
+
+const KEY = '{"key":';
+
+/** The keys are those of the gateway's default. */
+function writeRecords(events: readonly string[], time: string): EncodedFrame {
+  const heads = events.map((event) => {
+    const { clientId } = JSON.parse(event) as { clientId: string };
+    return `${KEY}${JSON.stringify(clientId)},"value":`;
+  });
+  const records = events.map((event, index) => `${heads[index]}${event}}`);
+  const { starts, ...frame } = writeList('{"records":[', records, ']}', time);
+  return {
+    ...frame,
+    eventsAt: starts.map((start, index) => start + Buffer.byteLength(heads[index]!)),
+    keysAt: starts.map((start) => start + KEY.length),
+  };
+}
+
+/** Joins items with commas. @returns the text as a frame, and the start of each item */
+function writeList(begin: string, items: readonly string[], end: string, time: string) {
+  const parts = items.map((item) => Buffer.from(item));
   return {
     firstByte: WHOLE_TEXT,
-    payload: Buffer.from(alone ? text : `[${text}]`),
-    eventsAt: startsOf(parts, alone ? 0 : 1, 1),
+    payload: Buffer.from(`${begin}${items.join(',')}${end}`),
+    starts: startsOf(parts, begin.length, 1),
     time: Buffer.from(time),
-    writeTime: (into, at, digits) => into.set(digits, at),
+    writeTime: (into: Buffer, at: number, digits: Uint8Array) => into.set(digits, at),
   };
 }
 
@@ -54,6 +80,7 @@ function writeMsgpack(events: readonly string[], time: string): EncodedFrame {
     firstByte: WHOLE_BINARY,
     payload,
     eventsAt: startsOf(parts, first, 0),
+    keysAt: [],
     time: uint64(Number(time)),
     writeTime: (into, at, digits) => {
       let milliseconds = 0;

@@ -4,11 +4,21 @@
  * numbers out.
  */
 import autocannon from 'autocannon';
-import type { Spread } from './messages.ts';
+import type { Encoding, Spread } from './messages.ts';
 import { Packets } from './packet.ts';
+
+/** Path and form in which a server accepts events. */
+export interface HttpForm {
+  readonly path: string;
+  readonly contentType: string;
+  readonly encoding: Encoding;
+  /** Text in a response with status 200 that reports an event that was not stored. */
+  readonly failure?: string;
+}
 
 export interface HttpLoad {
   readonly port: number;
+  readonly form: HttpForm;
   readonly run: string;
   readonly connections: number;
   readonly eventsPerRequest: number;
@@ -19,7 +29,7 @@ export interface HttpLoad {
 export interface HttpReport {
   /** Requests answered with 200: all events are stored. */
   readonly ok: number;
-  /** Requests with another status, or without a response. */
+  /** Requests with another status, with a reported failure, or without a response. */
   readonly failed: number;
   readonly seconds: number;
   readonly latency: Spread;
@@ -30,8 +40,9 @@ export interface HttpReport {
 export type HttpAnswer = { readonly is: 'ready' } | ({ readonly is: 'report' } & HttpReport);
 
 async function run(load: HttpLoad): Promise<HttpReport> {
-  const { connections, eventsPerRequest, requests } = load;
-  const shape = { ...load, eventsPerFrame: eventsPerRequest, framesPerPacket: 1 };
+  const { connections, eventsPerRequest, requests, form } = load;
+  const { encoding, failure } = form;
+  const shape = { ...load, encoding, eventsPerFrame: eventsPerRequest, framesPerPacket: 1 };
   const packets = new Packets(shape);
   const numbered = new Array<number>(connections).fill(0);
   let made = 0;
@@ -45,17 +56,19 @@ async function run(load: HttpLoad): Promise<HttpReport> {
     return { ...request, body: bytes.subarray(packet.length - packet.payloadBytes) };
   };
   const result = await autocannon({
-    url: `http://127.0.0.1:${load.port}/events`,
+    url: `http://127.0.0.1:${load.port}${form.path}`,
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': form.contentType },
     connections,
     amount: requests,
     requests: [{ setupRequest }],
+    ...(failure === undefined ? {} : { verifyBody: (body) => !String(body).includes(failure) }),
   });
   const { p50, p99, max } = result.latency;
+  const ok = result['2xx'] - result.mismatches;
   return {
-    ok: result['2xx'],
-    failed: requests - result['2xx'],
+    ok,
+    failed: requests - ok,
     seconds: result.duration,
     latency: { p50, p99, max },
     numbered,

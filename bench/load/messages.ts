@@ -14,15 +14,20 @@ export interface LoadShape {
   readonly eventsPerFrame: number;
   /** Frames per write. */
   readonly framesPerPacket: number;
-  /** Length of an event's JSON, in either encoding; the mean, where bodies vary. */
+  /** Length of an event's JSON, in any encoding; the mean, where bodies vary. */
   readonly eventBytes: number;
   /** Default: plain. */
   readonly body?: BodyName;
   /** The connections are divided among this many streams; undefined = no stream in the path. */
   readonly streams?: number | undefined;
-  /** Encoding; default JSON. */
-  readonly encoding?: 'json' | 'msgpack';
+  readonly encoding?: Encoding;
 }
+
+/**
+ * Encoding of events, default JSON; `records` is a JSON object with an array of keys and values, as
+ * HTTP bridges to Kafka read it.
+ */
+export type Encoding = 'json' | 'msgpack' | 'records';
 
 /** Returns the name of a stream, numbered from 0. */
 export function streamName(index: number): string {

@@ -72,13 +72,16 @@ export class Packet {
     const client = `client-${CONNECTION}`;
     const parts: Buffer[] = [];
     let length = 0;
-    for (const { firstByte, payload, eventsAt, time } of frames) {
+    for (const { firstByte, payload, eventsAt, keysAt, time } of frames) {
       const head = headOf(firstByte, payload.length);
       const start = length + head.length;
+      for (const at of [...keysAt, ...eventsAt]) {
+        const clientAt = start + payload.indexOf(client, at) + client.length;
+        this.#connectionsAt.push(clientAt - CONNECTION_DIGITS);
+      }
       for (const eventAt of eventsAt) {
         const idAt = start + payload.indexOf(id, eventAt) + run.length + 1;
-        const clientAt = start + payload.indexOf(client, eventAt) + client.length;
-        this.#connectionsAt.push(idAt, clientAt - CONNECTION_DIGITS);
+        this.#connectionsAt.push(idAt);
         this.#numbersAt.push(idAt + CONNECTION_DIGITS + 1);
         this.#timesAt.push(start + payload.indexOf(time, eventAt));
       }

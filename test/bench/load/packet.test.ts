@@ -137,3 +137,17 @@ function parse(text: string): unknown {
 function decode(bytes: Buffer): unknown {
   return decodeMsgpack(bytes);
 }
+
+test('records have the key and the value of each event, for bridges', () => {
+  const bodies = [
+    { eventsPerFrame: 1, eventBytes: 140 },
+    { eventsPerFrame: 3, eventBytes: 140 },
+    { eventsPerFrame: 4, eventBytes: 1_000, body: 'order' },
+  ] as const;
+  for (const body of bodies) {
+    const events = payloadsOf(bytesOf(body, 41)).flatMap(parse);
+    const [text = '', ...others] = payloadsOf(bytesOf({ ...body, encoding: 'records' }, 41));
+    const records = events.map((value) => ({ key: 'client-00012', value }));
+    assert.deepEqual([parse(text), others], [{ records }, []]);
+  }
+});
