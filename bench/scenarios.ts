@@ -12,6 +12,7 @@ import { idle } from './scenarios/idle.ts';
 import { latency } from './scenarios/latency.ts';
 import { mixed } from './scenarios/mixed.ts';
 import { msgpack } from './scenarios/msgpack.ts';
+import { others } from './scenarios/others.ts';
 import { outage } from './scenarios/outage.ts';
 import { overload } from './scenarios/overload.ts';
 import { partitions } from './scenarios/partitions.ts';
@@ -45,6 +46,7 @@ export const SCENARIOS: readonly Scenario[] = [
   transports,
   streams,
   headers,
+  others,
   tutorial,
   brokerKills,
   against,

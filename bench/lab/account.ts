@@ -91,6 +91,13 @@ export class Account {
     connection.last = Math.max(connection.last, event);
   }
 
+  /** Returns the sent events without a result: neither acknowledged nor rejected. */
+  unanswered(): number {
+    const without = (flags: Uint8Array) =>
+      flags.reduce((count, flag) => count + (flag & (SETTLED | REFUSED | UNCERTAIN) ? 0 : 1), 0);
+    return [...this.#runs.values()].flat().reduce((sum, { flags }) => sum + without(flags), 0);
+  }
+
   balance(): Balance {
     let [sent, missing] = [0, 0];
     for (const { flags } of [...this.#runs.values()].flat()) {

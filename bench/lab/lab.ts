@@ -9,11 +9,13 @@ import type { HeaderName } from '../../src/streams/stream-file.ts';
 import type { GatewayOptions } from '../../testing/gateway.ts';
 import { createTopic, deleteTopic, eachRecord, type TopicRecord } from '../../testing/topic.ts';
 import { LoadClient } from '../load/client.ts';
+import type { HttpForm } from '../load/http-process.ts';
 import type { LoadShape, LoadTimes } from '../load/messages.ts';
 import { percent } from '../report/number.ts';
 import type { Figure } from '../result.ts';
 import type { Bench } from '../scenario.ts';
-import { Bare, startFloor, startNaive } from '../yardsticks/yardstick.ts';
+import { type Bridge, bridgeForm, startBridge } from '../yardsticks/bridge.ts';
+import { Bare, type StoringName, startFloor, startStoring } from '../yardsticks/yardstick.ts';
 import { Account, type Balance, imbalanceOf } from './account.ts';
 import { moveTo } from './cores.ts';
 import { DecidedShares, decidedBy } from './decided.ts';
@@ -64,6 +66,8 @@ export interface GatewaySpec {
 interface TargetAccount {
   readonly topics: readonly string[];
   readonly account: Account;
+  /** Keys of records are JSON strings. */
+  readonly jsonKeys?: boolean;
 }
 
 /** Processes and topics of one scenario. Measures, and verifies what was stored. */
@@ -158,14 +162,29 @@ export class Lab {
     return topic;
   }
 
-  async naive(): Promise<Target> {
+  naive(): Promise<Target> {
+    return this.storing('naive');
+  }
+
+  /** Starts a yardstick that stores events, on a new topic. */
+  async storing(name: StoringName): Promise<Target> {
     const { brokers, places } = this.bench;
     const topic = await this.#createTopic();
-    const target = await startNaive(places, { brokers, topic });
+    const target = await startStoring(name, places, { brokers, topic });
     this.#processes.push(target);
     this.#cold.push(target);
     this.#books.set(target, { topics: [topic], account: new Account() });
     return target;
+  }
+
+  /** Starts an HTTP bridge on a new topic. @returns it, and the form of its events */
+  async bridge(bridge: Bridge): Promise<{ target: Target; form: HttpForm }> {
+    const { brokers, places } = this.bench;
+    const topic = await this.#createTopic();
+    const target = await startBridge(bridge, places, brokers);
+    this.#processes.push(target);
+    this.#books.set(target, { topics: [topic], account: new Account(false), jsonKeys: true });
+    return { target, form: bridgeForm(topic) };
   }
 
   /** Warms up all targets that were started. */
@@ -200,7 +219,7 @@ export class Lab {
       const found = await this.countDecided(target, loadOf(whole), load);
       this.#books.get(target)?.account.add(found.report);
       this.bench.log(lineOf(target, found));
-      for (const problem of found.report.problems) this.problem(target, problem);
+      for (const problem of found.report.problems) this.#fault(target, problem);
       const late = lateness(found.report);
       if (late === undefined) return found;
       this.bench.log(`  ${late}`);
@@ -227,9 +246,16 @@ export class Lab {
     return this.#decided.figures();
   }
 
+  /** Faults of a yardstick that stores events are results: its account has them. */
+  #fault(target: Target, text: string): void {
+    const judged = target instanceof GatewayTarget || !this.#books.has(target);
+    if (judged) this.problem(target, text);
+    else this.bench.log(`${target.name}: ${text}`);
+  }
+
   /** Reads the target's topic back. Only losses of the gateway are violations. */
   async balance(target: Target): Promise<Balance> {
-    const { topics, account } = this.#books.get(target)!;
+    const { topics, account, jsonKeys = false } = this.#books.get(target)!;
     const { brokers, places } = this.bench;
     // Nothing is measured now: reading is faster with the worker’s core.
     moveTo(places.all, process.pid);
@@ -237,7 +263,10 @@ export class Lab {
       for (const topic of topics) {
         account.nextTopic();
         const visit = (record: TopicRecord) =>
-          account.record(record.key, readableValue(record).bytes);
+          account.record(
+            jsonKeys ? keyInJson(record.key) : record.key,
+            readableValue(record).bytes,
+          );
         await eachRecord({ brokers, topic }, visit);
       }
     } finally {
@@ -304,6 +333,11 @@ export class Lab {
     for (const folder of this.#folders) rmSync(folder, { recursive: true });
     for (const end of ended) if (end.status === 'rejected') throw end.reason;
   }
+}
+
+/** Returns the text of a JSON string. */
+function keyInJson(key: Buffer | null): Buffer | null {
+  return key === null ? null : Buffer.from(JSON.parse(String(key)) as string);
 }
 
 function isGateway(process: { stop(): Promise<void> }): process is GatewayTarget {

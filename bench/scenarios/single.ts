@@ -58,6 +58,11 @@ export const single: Scenario = {
           NAIVE_MOST_GOAL,
         ),
         ...latencyFigures('naive 20,000/s', found.naive),
+        {
+          name: 'naive: neither acknowledged nor rejected',
+          unit: 'events',
+          values: [lab.account(naive).unanswered()],
+        },
         { name: 'naive: acknowledged and missing', unit: 'events', values: [missing] },
         { name: 'naive: stored twice', unit: 'events', values: [doubled] },
         { name: 'naive: out of order', unit: 'events', values: [disordered] },

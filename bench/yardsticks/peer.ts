@@ -1,5 +1,6 @@
 import { LIMITS } from '../../src/config/limits.ts';
 import type { WebSocket } from '../../src/worker/ingress/transport/transport.ts';
+import { OpenFrames } from './open-frames.ts';
 
 /** Credit of yardsticks without limits. */
 const UNBOUNDED = { frames: 2 ** 50, bytes: 2 ** 50 };
@@ -17,6 +18,9 @@ export class Peer {
   closed = false;
   /** Queued for acknowledgement. */
   dirty = false;
+  readonly openFrames = new OpenFrames();
+  /** The last frame up to which everything is stored. */
+  storedFrame = 0;
 
   /** @param bounded credit as in the gateway; otherwise unlimited */
   constructor(socket: WebSocket<PeerData>, bounded: boolean) {

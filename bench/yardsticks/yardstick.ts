@@ -9,12 +9,21 @@ export function startFloor(places: Places, lingerMs = 10): Promise<Target> {
   return start('floor', 'bench/yardsticks/floor.ts', [String(lingerMs)], places);
 }
 
-/** Starts naive on an existing topic. */
-export function startNaive(
+/** Programs of the yardsticks that store events. */
+const STORING = {
+  naive: 'bench/yardsticks/naive.ts',
+  librdkafka: 'bench/yardsticks/clients/librdkafka.ts',
+  platformatic: 'bench/yardsticks/clients/platformatic.ts',
+} as const;
+export type StoringName = keyof typeof STORING;
+
+/** Starts a yardstick that stores events in an existing topic; its client has to be installed. */
+export function startStoring(
+  name: StoringName,
   places: Places,
   { brokers, topic }: { brokers: readonly string[]; topic: string },
 ): Promise<Target> {
-  return start('naive', 'bench/yardsticks/naive.ts', [brokers.join(','), topic], places);
+  return start(name, STORING[name], [brokers.join(','), topic], places);
 }
 
 /** Sends one record at a time, in a separate process. */

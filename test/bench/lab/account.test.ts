@@ -114,3 +114,10 @@ test('a run cannot be added twice', () => {
   account.add(SENT);
   assert.throws(() => account.add(SENT), /duplicate run r1/);
 });
+
+test('events without a result are unanswered, whether stored or not', () => {
+  const account = new Account();
+  account.add(SENT);
+  store(account, 0, 3);
+  assert.equal(account.unanswered(), 1, 'event 3 of the first connection');
+});
