@@ -18,6 +18,15 @@ const PLANNED: ReadonlySet<string> = new Set([
   ...['dependencies', 'dependentRequired', 'dependentSchemas'],
 ]);
 
+/**
+ * Keywords that may or may not evaluate properties. In drafts with `unevaluatedProperties`, ajv's
+ * code for `patternProperties` throws a TypeError for some objects if they do not.
+ */
+const EVALUATING = [
+  ...['$ref', 'allOf', 'anyOf', 'oneOf', 'not', 'if'],
+  ...['dependencies', 'dependentSchemas', '$dynamicRef', '$recursiveRef'],
+];
+
 /** Resolves the schemas of one file. */
 export class SchemaResolver implements Resolver {
   readonly places: SchemaPlaces;
@@ -59,8 +68,15 @@ export class SchemaResolver implements Resolver {
     if (unknown !== undefined) {
       leaveUndecided(resolution, { pointer: `${pointer}/${unknown}`, why: 'is not decided' });
     }
+    const isPresent = (name: string) => this.places.valueOf(part, name) !== undefined;
+    const tracks = this.places.compiler.opts.unevaluated === true;
+    const mayThrow = tracks && isPresent('patternProperties') && EVALUATING.some(isPresent);
+    if (bit === OBJECT && mayThrow) {
+      const why = 'is left to ajv together with combined schemas';
+      leaveUndecided(resolution, { pointer: `${pointer}/patternProperties`, why });
+    }
     if (bit !== OBJECT && bit !== ARRAY) return;
-    const keyword = ['enum', 'const'].find((name) => this.places.valueOf(part, name) !== undefined);
+    const keyword = ['enum', 'const'].find(isPresent);
     if (keyword === undefined) return;
     leaveUndecided(resolution, {
       pointer: `${pointer}/${keyword}`,

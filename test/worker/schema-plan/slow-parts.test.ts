@@ -117,6 +117,16 @@ test('a name without UTF-8 is undecided where the schema names it', () => {
   assert.equal(schema.decide('{"a":{"k":1}}').isDecided, true);
 });
 
+test('objects for which the code of ajv throws are undecided', () => {
+  const a = {
+    patternProperties: { '': { minLength: 2 } },
+    dependencies: { b: { properties: { z: {} } } },
+  };
+  const schema = planned(a, { $schema: DRAFT_2020 });
+  assert.throws(() => schema.compiled.validate({ a: { y: 1 } }), TypeError);
+  assert.equal(schema.decide('{"a":{"y":1}}').isDecided, false);
+});
+
 function bound(schema: PlannedSchema): { decide(text: string): boolean } {
   return { decide: (text) => schema.decide(JSON.stringify({ a: text })).isDecided };
 }
