@@ -27,6 +27,8 @@ class Generator {
   /** @param isObject the event itself */
   value(schema: Schema, depth: number, isObject = false): string {
     const random = this.#random;
+    // A recursive schema may require values without end.
+    if (depth > 2 * DEPTH_MAX) return 'null';
     const merged = this.#merged(schema, 0);
     if (!isObject && random.chance(0.04)) return this.#any(depth);
     const list = [merged.const ?? merged.enum ?? []].flat() as unknown[];
