@@ -95,7 +95,7 @@ export const MIN_IS_EXCLUSIVE = 2;
 export const HAS_MAX = 4;
 export const MAX_IS_EXCLUSIVE = 8;
 export const HAS_MULTIPLE = 16;
-/** Number of accepted values, which follow; 0 = all. */
+/** Number of accepted values, which follow in ascending order; 0 = all. */
 export const NUMBER_VALUES = 1;
 /** Doubles, of two words each. */
 export const NUMBER_MIN = 2;

@@ -120,9 +120,18 @@ export class TableRules {
       }
     }
     const values = this.word(offset, NUMBER_VALUES);
-    if (values === 0) return true;
-    for (let index = 0; index < values; index++) {
-      if (this.#double(offset, NUMBER_WORDS + (index * DOUBLE) / WORD) === value) return true;
+    return values === 0 || this.#isListed(offset, values, value);
+  }
+
+  /** Whether `value` is one of the first `values` of a rule, by binary search. */
+  #isListed(offset: number, values: number, value: number): boolean {
+    let [from, to] = [0, values];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      const listed = this.#double(offset, NUMBER_WORDS + (middle * DOUBLE) / WORD);
+      if (listed === value) return true;
+      if (listed < value) from = middle + 1;
+      else to = middle;
     }
     return false;
   }

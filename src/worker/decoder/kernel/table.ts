@@ -193,7 +193,8 @@ class TableWriter {
     this.#setDouble(offset, NUMBER_MIN, min?.value ?? 0);
     this.#setDouble(offset, NUMBER_MAX, max?.value ?? 0);
     this.#setDouble(offset, NUMBER_MULTIPLE, multipleOf ?? 0);
-    for (const [index, value] of values.entries()) {
+    const ascending = values.toSorted((one, other) => one - other);
+    for (const [index, value] of ascending.entries()) {
       this.#setDouble(offset, NUMBER_WORDS + index * DOUBLE_WORDS, value);
     }
     return offset;

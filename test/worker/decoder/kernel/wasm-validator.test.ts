@@ -485,6 +485,35 @@ test('a number is compared with bounds and divisors', () => {
   }
 });
 
+test('a number is found among any number of listed values, in any order', () => {
+  for (const count of [1, 2, 3, 4, 7, 8, 100]) {
+    const values = Array.from({ length: count }, (_, index) => 3 * ((index * 37) % count) - 6);
+    const listed: ValuePlan = { types: ALL_TYPES, captures: 0, number: { values } };
+    const object = {
+      properties: new Map([['v', listed]]),
+      required: new Set<string>(),
+      others: ANY,
+    };
+    const table = buildTable([{ event: { types: OBJECT, captures: 0, object }, keyParts: 0 }]);
+    const events = Array.from({ length: 3 * count + 4 }, (_, index) => `{"v":${index - 8}}`);
+    assert.equal(assertSame(table, [...events, '{"v":1.5}']).length, count, `${count} values`);
+  }
+});
+
+test('a long list of values takes little time for each number', () => {
+  const values = Array.from({ length: 100_000 }, (_, index) => index);
+  const listed: ValuePlan = { types: INTEGER, captures: 0, number: { values } };
+  const wasm = validatorOf({
+    types: ARRAY,
+    captures: 0,
+    array: { prefix: [], items: listed },
+  });
+  const start = process.cpuUsage();
+  assert(accepts(wasm, `[${Array.from({ length: 10_000 }, () => 99_999).join()}]`, 2));
+  const { user, system } = process.cpuUsage(start);
+  assert((user + system) / 1_000 < 500, 'comparing all of them would take seconds');
+});
+
 test('parts of an input are decided one after the other, and arrays up to their maximum', () => {
   const wasm = new WasmValidator(kernel, ANY_OBJECTS);
   const pair = Buffer.from('{"v":1}{"v":2}');

@@ -125,9 +125,19 @@ export function acceptsValue(rule: i32): bool {
     if (!(abs(quotient) < <f64>EXACT_MAX) || trunc(quotient) !== quotient) return false;
   }
   const values = word(rule, NUMBER_VALUES);
-  if (values === 0) return true;
-  for (let index = 0; index < values; index++) {
-    if (double(rule, NUMBER_WORDS + 2 * index) === value) return true;
+  return values === 0 || isListed(rule, values);
+}
+
+/** Whether {@link value} is one of the first `values` of a rule, by binary search. */
+function isListed(rule: i32, values: i32): bool {
+  let from = 0;
+  let to = values;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    const listed = double(rule, NUMBER_WORDS + 2 * middle);
+    if (listed === value) return true;
+    if (listed < value) from = middle + 1;
+    else to = middle;
   }
   return false;
 }
