@@ -21,6 +21,8 @@ import { NUMBER, TYPE_BITS } from './types.ts';
 
 /** Maximum of the plans of one schema. */
 const PLANS_MAX = 20_000;
+/** Maximum of the properties, items and the like that have a plan: more exceed the table. */
+const USES_MAX = 30_000;
 
 /** Keywords that may reject a value because of its type. */
 const TYPE_KEYWORDS = ['type', 'anyOf', 'oneOf', 'not', 'if'] as const;
@@ -38,7 +40,7 @@ interface OpenPlan {
 /** A schema needs more plans than the limit. */
 export class TooManyPlans extends Error {
   constructor() {
-    super(`needs more than ${PLANS_MAX} plans`);
+    super(`needs more than ${PLANS_MAX} plans, or ${USES_MAX} uses of them`);
   }
 }
 
@@ -46,6 +48,7 @@ export class Planner {
   readonly #resolver: Resolver;
   readonly #plans = new Map<string, ValuePlan>();
   readonly #slow = new Map<string, SlowPart>();
+  #uses = 0;
 
   constructor(places: SchemaPlaces) {
     this.#resolver = new SchemaResolver(places);
@@ -57,8 +60,13 @@ export class Planner {
    * @throws TooManyPlans
    */
   planOf(schemas: readonly Place[], captures?: Captures | undefined): ValuePlan {
-    const applied = schemas.filter(({ schema }) => schema !== true);
+    const { places } = this.#resolver;
+    // References to the same schema share its plan.
+    const applied = schemas
+      .map((place) => places.referred(place))
+      .filter(({ schema }) => schema !== true);
     if (applied.length === 0 && captures === undefined) return ANY;
+    if (++this.#uses > USES_MAX) throw new TooManyPlans();
     const ids = [...new Set(applied.map(({ id }) => id))].sort((one, other) => one - other);
     const key = `${ids.join()} ${captures?.id ?? 0}`;
     const known = this.#plans.get(key);

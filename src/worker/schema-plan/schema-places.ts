@@ -91,6 +91,24 @@ export class SchemaPlaces {
     return this.#at(found.schema, target, this.#pointerOf(found.schema, at));
   }
 
+  /** Returns the schema that a place stands for: where its `$ref` leads, if that is all it has. */
+  referred(place: Place): Place {
+    const passed = new Set<Place>();
+    let at = place;
+    while (this.#isReference(at) && !passed.has(at)) {
+      passed.add(at);
+      at = this.target(at) ?? at;
+    }
+    return at;
+  }
+
+  /** Whether `$ref` is the only keyword of a schema that has an effect. */
+  #isReference({ schema }: Place): boolean {
+    if (!isObject(schema) || !Object.hasOwn(schema, '$ref')) return false;
+    const { all } = this.compiler.RULES;
+    return Object.keys(schema).every((name) => name === '$ref' || !Object.hasOwn(all, name));
+  }
+
   /** Resolves a reference as ajv does. */
   #uri(baseId: string, reference: string): string {
     const { uriResolver } = this.compiler.opts;

@@ -130,3 +130,29 @@ test('objects for which the code of ajv throws are undecided', () => {
 function bound(schema: PlannedSchema): { decide(text: string): boolean } {
   return { decide: (text) => schema.decide(JSON.stringify({ a: text })).isDecided };
 }
+
+/** Returns the properties of an object of 300 objects like itself. */
+function alike(schemaOf: (index: number) => object): Record<string, unknown> {
+  const names = Array.from({ length: 300 }, (_, index) => [`p${index}`, schemaOf(index)]);
+  return Object.fromEntries(names) as Record<string, unknown>;
+}
+
+test('references to the same schema share its plan', () => {
+  const properties = alike(() => ({ $ref: '#/definitions/self', description: 'x' }));
+  const definitions = { self: { $ref: '#' } };
+  const schema = { type: 'object', properties, additionalProperties: false, definitions };
+  const planned = new PlannedSchema(schema);
+  assert.equal(slowPartsText(planned.plan.slowParts), undefined);
+  assert.equal(planned.decide('{"p7":{"p8":{}},"p9":{}}').isDecided, true);
+  assert.equal(planned.decide('{"p7":{"p8":{"q":1}}}').isDecided, false);
+});
+
+test('a schema that needs too many plans is given up early', () => {
+  const properties = alike((minProperties) => ({ $ref: '#', minProperties }));
+  const { plan } = new PlannedSchema({ type: 'object', properties });
+  assert.equal(plan.event, undefined);
+  assert.equal(
+    slowPartsText(plan.slowParts),
+    'the schema needs more than 20000 plans, or 30000 uses of them',
+  );
+});
