@@ -13,9 +13,16 @@ const TRANSITIONS_MAX = 128 * 1024;
 
 /** States and edges visited to build the result: a fraction of a second. */
 const WORK_MAX = 500_000;
+/** Same for all patterns of a schema: a worker reads it between two frames. */
+const WORK_OF_SCHEMA_MAX = 4 * WORK_MAX;
 
 /** A pattern needs more states than the limit. */
 export class TooLarge extends Error {}
+
+/** Work left for automata that are built one after the other. */
+export class AutomataWork {
+  left = WORK_OF_SCHEMA_MAX;
+}
 
 interface Edge {
   readonly from: number;
@@ -34,10 +41,16 @@ interface State {
 
 export class Nfa {
   readonly #states: State[] = [];
-  #work = 0;
+  /** Visits left for this automaton, and for all of the same schema. */
+  #visits = WORK_MAX;
+  readonly #work: AutomataWork;
   readonly start = this.add();
   /** Accepts; texts may continue after it unless an edge at the end leads there. */
   readonly end = this.add();
+
+  constructor(work = new AutomataWork()) {
+    this.#work = work;
+  }
 
   /** Returns a new state. @throws TooLarge */
   add(): number {
@@ -116,11 +129,17 @@ export class Nfa {
     const after: number[] = [];
     for (const state of set) {
       const { edges } = this.#states[state]!;
-      this.#work += 1 + edges.length;
+      this.#visit(1 + edges.length);
       for (const { from, to, target } of edges) if (from <= byte && byte <= to) after.push(target);
     }
-    if (this.#work > WORK_MAX) throw new TooLarge();
     return after;
+  }
+
+  /** @throws TooLarge */
+  #visit(count: number): void {
+    this.#visits -= count;
+    this.#work.left -= count;
+    if (this.#visits < 0 || this.#work.left < 0) throw new TooLarge();
   }
 
   /** Returns the states, and those that they reach without a byte. */
@@ -128,7 +147,7 @@ export class Nfa {
     const reached = new Set(states);
     for (const state of reached) {
       const { free, atStart } = this.#states[state]!;
-      this.#work += 1 + free.length;
+      this.#visit(1 + free.length);
       for (const next of free) reached.add(next);
       if (isStart) for (const next of atStart) reached.add(next);
     }

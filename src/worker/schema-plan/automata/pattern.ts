@@ -4,7 +4,7 @@ import type regexpp from '@eslint-community/regexpp';
 import type { AST } from '@eslint-community/regexpp';
 import type { Automaton } from '../../decoder/kernel/plan.ts';
 import { complement, type Range, type Ranges, union, utf8Of } from './code-points.ts';
-import { Nfa, TooLarge } from './nfa.ts';
+import { AutomataWork, Nfa, TooLarge } from './nfa.ts';
 
 /** Loads the parser only for schemas with patterns, for a faster start of workers. */
 const require = createRequire(import.meta.url);
@@ -47,35 +47,43 @@ class Unsupported extends Error {}
 /**
  * Compiles a regular expression, with the flag `u`. The automaton accepts no text that the
  * expression rejects; it may reject texts with characters beyond ASCII that it accepts.
+ * @param work left for the patterns of the schema
  * @returns the reason, as in "uses lookahead", if there is no such automaton
  */
-export function compilePattern(source: string): Automaton | string {
+export function compilePattern(source: string, work = new AutomataWork()): Automaton | string {
   try {
     const { RegExpParser } = require('@eslint-community/regexpp') as typeof regexpp;
     const pattern = new RegExpParser().parsePattern(source, 0, source.length, { unicode: true });
-    return new PatternCompiler().compile(pattern);
+    return new PatternCompiler(work).compile(pattern);
   } catch (error) {
     if (error instanceof Unsupported) return error.message;
-    if (error instanceof TooLarge) return 'has too many states';
+    if (error instanceof TooLarge) {
+      return work.left > 0 ? 'has too many states' : 'has too many states, with all other patterns';
+    }
     if (error instanceof SyntaxError) return 'is not a regular expression';
     throw error;
   }
 }
 
-/** Automata of regular expressions, each compiled once. */
+/** Automata of the regular expressions of a schema, each compiled once. */
 export class PatternCache {
   readonly #compiled = new Map<string, Automaton | string>();
+  readonly #work = new AutomataWork();
 
   /** Returns what {@link compilePattern} does. */
   automatonOf(source: string): Automaton | string {
-    const compiled = this.#compiled.get(source) ?? compilePattern(source);
+    const compiled = this.#compiled.get(source) ?? compilePattern(source, this.#work);
     this.#compiled.set(source, compiled);
     return compiled;
   }
 }
 
 class PatternCompiler {
-  readonly #nfa = new Nfa();
+  readonly #nfa: Nfa;
+
+  constructor(work: AutomataWork) {
+    this.#nfa = new Nfa(work);
+  }
 
   compile({ alternatives }: AST.Pattern): Automaton {
     const nfa = this.#nfa;

@@ -6,7 +6,10 @@ import {
   automatonOf,
   eitherOf,
 } from '../../../../src/worker/schema-plan/automata/automaton.ts';
-import { compilePattern } from '../../../../src/worker/schema-plan/automata/pattern.ts';
+import {
+  compilePattern,
+  PatternCache,
+} from '../../../../src/worker/schema-plan/automata/pattern.ts';
 import { Random } from '../random.ts';
 
 const ATOMS = [
@@ -98,6 +101,15 @@ test('usual limits of lengths in expressions are decided', () => {
     assert(accepts(automaton, character.repeat(255)));
     assert(!accepts(automaton, character.repeat(256)));
   }
+});
+
+test('the patterns of a schema share a limit of work', () => {
+  const patterns = new PatternCache();
+  const sources = Array.from({ length: 100 }, (_, index) => `^[^!]{1,${120 + index}}$`);
+  const compiled = sources.map((source) => patterns.automatonOf(source));
+  assert.equal(typeof compiled[0], 'object');
+  assert.equal(compiled.at(-1), 'has too many states, with all other patterns');
+  assert.equal(typeof compilePattern(sources.at(-1)!), 'object', 'alone it has not');
 });
 
 test('an automaton of two accepts the texts of both, and no others', () => {
