@@ -8,6 +8,9 @@ import { lengthsOf, type Ruling } from './rulings.ts';
 import type { SchemaPlaces, SlowPart } from './schema-places.ts';
 import { listedValues } from './types.ts';
 
+/** Maximum of the automata that each read a whole text. */
+const AUTOMATA_MAX = 16;
+
 /** Returns the rule of the strings that a resolution accepts. */
 export function stringRule(
   { parts, automata: more }: Pick<Resolution, 'parts' | 'automata'>,
@@ -50,6 +53,10 @@ export function stringRule(
     return accepted.length === 0
       ? { isAccepted: false, slow }
       : { isAccepted: true, rule: { texts: accepted }, slow };
+  }
+  if (needed.length > AUTOMATA_MAX) {
+    const why = `has more than ${AUTOMATA_MAX} patterns and formats`;
+    return { isAccepted: false, slow: [{ pointer: parts[0]?.pointer ?? '', why }] };
   }
   if (min > max) return { isAccepted: false, slow };
   const isAny = min === 0 && max === Number.POSITIVE_INFINITY && needed.length === 0;

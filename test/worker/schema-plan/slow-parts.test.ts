@@ -21,6 +21,10 @@ test('parts of a schema that leave events undecided are named, with the reason',
       '/properties/a/oneOf has several schemas for the type',
     ],
     [
+      { allOf: Array.from({ length: 17 }, (_, index) => ({ pattern: `x{${index + 1}}$` })) },
+      '/properties/a has more than 16 patterns and formats',
+    ],
+    [
       { type: 'number', multipleOf: 2, allOf: [{ multipleOf: 3 }] },
       '/properties/a/allOf/0/multipleOf is not the only one',
     ],
