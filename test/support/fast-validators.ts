@@ -21,7 +21,7 @@ const builtIn = new Map<string, FastValidator>();
 /** Returns a fast validator of the events of the built-in schema. */
 export function builtInValidator(keyField: string): FastValidator {
   let validator = builtIn.get(keyField);
-  validator ??= createFastValidator([profileOf({ key: [keyField] })]);
+  validator ??= createFastValidator(profileOf({ key: [keyField] })!);
   builtIn.set(keyField, validator);
   return validator;
 }

@@ -7,7 +7,7 @@ import {
 import type { CreditBuffer } from '../acknowledger/credit.ts';
 import type { InternalStream } from '../dead-letters/internal-stream.ts';
 import { EventField } from '../decoder/event-field.ts';
-import { createFastValidator } from '../decoder/kernel/create-fast-validator.ts';
+import { fastValidatorsOf } from '../decoder/kernel/create-fast-validator.ts';
 import type { FastValidator } from '../decoder/kernel/fast-validator.ts';
 import { planRouting } from '../schema-plan/plan-events.ts';
 import {
@@ -47,6 +47,7 @@ export class StreamTable {
   /** Undefined = no field of the event selects its stream. */
   readonly #rules: FieldRules | undefined;
   readonly #validators = new Map<Stream | StreamRejection, FastValidator>();
+  #createValidator: ReturnType<typeof fastValidatorsOf> | undefined;
   readonly #routingField: string;
 
   /**
@@ -179,21 +180,23 @@ export class StreamTable {
   #validatorFor(rules: FieldRules, fallback: Stream | StreamRejection): FastValidator {
     let validator = this.#validators.get(fallback);
     if (validator === undefined) {
-      const { streams, byValue, unknown } = rules;
-      const numberOf = (stream: Stream | StreamRejection | undefined) =>
-        typeof stream === 'object' ? streams.indexOf(stream) : undefined;
-      validator = createFastValidator(
-        // Those of leaving streams may locate another routing field.
-        streams.map((stream) => (this.leaving.has(stream) ? undefined : stream.profile)),
-        {
-          event: planRouting(this.#routingField),
-          values: new Map([...byValue].map(([text, stream]) => [text, streams.indexOf(stream)])),
-          absent: numberOf(fallback),
-          unknown: numberOf(unknown),
-        },
-      );
+      this.#createValidator ??= this.#validatorsOf(rules);
+      const absent = typeof fallback === 'object' ? rules.streams.indexOf(fallback) : undefined;
+      validator = this.#createValidator(absent);
       this.#validators.set(fallback, validator);
     }
     return validator;
+  }
+
+  #validatorsOf({ streams, byValue, unknown }: FieldRules): ReturnType<typeof fastValidatorsOf> {
+    return fastValidatorsOf(
+      // Those of leaving streams may locate another routing field.
+      streams.map((stream) => (this.leaving.has(stream) ? undefined : stream.profile)),
+      {
+        event: planRouting(this.#routingField),
+        values: new Map([...byValue].map(([text, stream]) => [text, streams.indexOf(stream)])),
+        unknown: unknown === undefined ? undefined : streams.indexOf(unknown),
+      },
+    );
   }
 }

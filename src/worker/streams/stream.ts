@@ -96,7 +96,7 @@ export class Stream {
     this.violations = parts.violations;
     this.candidate = parts.candidate;
     this.profile = parts.profile;
-    this.fastValidator = parts.profile && createFastValidator([parts.profile]);
+    this.fastValidator = parts.profile && createFastValidator(parts.profile);
     this.key = new RecordKey(spec.key.map((path) => path.join('.')));
     this.format = parts.format;
     this.keyless = parts.keyless;

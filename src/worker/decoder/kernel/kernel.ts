@@ -9,6 +9,7 @@ const PAGE_BYTES = 65_536;
 const INPUT_BYTES = 128 * 1024;
 /** Tables contain doubles. */
 const ALIGNMENT = 8;
+const WORD_BYTES = 4;
 
 /** Functions of assembly/index.ts. Addresses are offsets in the memory. */
 export interface KernelFunctions {
@@ -76,10 +77,15 @@ export class Kernel {
 
   /**
    * Returns the address of a table, valid until the next call. The table is copied at its first
-   * use, and if others have evicted it; it must not change.
+   * use, and if others have evicted it; it must not change, except by {@link setWord}.
    */
   addressOf(table: Buffer): number {
     return this.#tables.get(table) ?? this.#add(table);
+  }
+
+  /** Writes a word of the table at `address`. */
+  setWord(address: number, word: number, value: number): void {
+    this.#bytes.writeInt32LE(value, address + word * WORD_BYTES);
   }
 
   #add(table: Buffer): number {

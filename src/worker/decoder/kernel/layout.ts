@@ -36,7 +36,9 @@ export const HEADER_PROFILES = 0;
 export const HEADER_ROUTE = 1;
 /** Set of texts of the routing field; values are indexes of profiles. */
 export const HEADER_ROUTES = 2;
-/** Indexes of the profiles of events without the field, and with another text; -1 = undecided. */
+/** Index of a profile: the event is undecided. */
+export const NO_PROFILE = -1;
+/** Indexes of the profiles of events without the field, and with another text. */
 export const HEADER_ABSENT = 3;
 export const HEADER_UNKNOWN = 4;
 /** Then one entry per profile: its node (0 = undecided), and the number of key parts. */

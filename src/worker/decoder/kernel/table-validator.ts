@@ -73,14 +73,16 @@ const NO_BYTES = Buffer.alloc(0);
 
 export class TableValidator implements FastValidator {
   readonly #rules: TableRules;
+  readonly #absent: number;
   #bytes: Buffer = NO_BYTES;
   #results = new Int32Array(RESULT_WORDS);
   readonly #result = new Int32Array(RESULT_WORDS);
   readonly #captures = new EventCaptures(() => this.#bytes, this.#result);
 
-  /** @param table as written by buildTable */
-  constructor(table: Buffer) {
+  /** See WasmValidator. */
+  constructor(table: Buffer, absent?: number) {
     this.#rules = new TableRules(table);
+    this.#absent = absent ?? this.#rules.word(0, HEADER_ABSENT);
   }
 
   get results(): Int32Array {
@@ -151,7 +153,7 @@ export class TableValidator implements FastValidator {
     const captures = this.#captures;
     captures.begin();
     if (this.#value(start, node, maxDepth) === INVALID) return -1;
-    if (!captures.hasRoute) return rules.word(0, HEADER_ABSENT);
+    if (!captures.hasRoute) return this.#absent;
     const { routeStart, routeEnd } = captures;
     const texts = rules.word(0, HEADER_ROUTES);
     const found = rules.find(texts, this.#bytes, routeStart, routeEnd);

@@ -20,6 +20,7 @@ import {
   HEADER_WORDS,
   MAX_IS_EXCLUSIVE,
   MIN_IS_EXCLUSIVE,
+  NO_PROFILE,
   NODE_ARRAY,
   NODE_CAPTURES,
   NODE_NUMBER,
@@ -76,8 +77,8 @@ export function buildTable(
   table.set(header, HEADER_PROFILES, profiles.length);
   table.set(header, HEADER_ROUTE, routing === undefined ? 0 : table.node(routing.event));
   table.set(header, HEADER_ROUTES, routing === undefined ? 0 : table.texts(routing.values));
-  table.set(header, HEADER_ABSENT, routing?.absent ?? -1);
-  table.set(header, HEADER_UNKNOWN, routing?.unknown ?? -1);
+  table.set(header, HEADER_ABSENT, routing?.absent ?? NO_PROFILE);
+  table.set(header, HEADER_UNKNOWN, routing?.unknown ?? NO_PROFILE);
   for (const [index, profile] of profiles.entries()) {
     if (profile === undefined) continue;
     const at = HEADER_WORDS + index * PROFILE_WORDS;

@@ -13,6 +13,7 @@ import {
   FRACTION,
   INTEGER,
   KEY_0,
+  NO_PROFILE,
   OBJECT,
   ON_PATH,
   RESULT_END,
@@ -399,6 +400,26 @@ test('an event is routed by the text of its field, which must be exact', () => {
   const open = { event: { types: OBJECT, captures: 0 }, keyParts: 0 };
   const table = buildTable([open, open], { event, values, absent: 0, unknown: 0 });
   assert.deepEqual(assertSame(table, ['{"r":"one","r":"two"}']), []);
+});
+
+test('validators that share a table differ in the profile of events without the field', () => {
+  const route: ValuePlan = { types: ALL_TYPES, captures: ROUTE };
+  const object = { properties: new Map([['r', route]]), required: new Set<string>(), others: ANY };
+  const event: ValuePlan = { types: OBJECT, captures: 0, object };
+  const profiles = [0, 1].map(() => ({ event, keyParts: 0 }));
+  const table = buildTable(profiles, { event, values: new Map(), absent: 0, unknown: 1 });
+  const bytes = Buffer.from('{}');
+  for (const absent of [1, NO_PROFILE, 0, 1]) {
+    for (const validator of [
+      new WasmValidator(kernel, table, absent),
+      new TableValidator(table, absent),
+    ]) {
+      validator.load(bytes, 0, bytes.length);
+      const isDecided = validator.objectEnd(0, bytes.length, 1) === bytes.length;
+      const profile = isDecided ? validator.results[RESULT_PROFILE] : NO_PROFILE;
+      assert.equal(profile, absent, validator.constructor.name);
+    }
+  }
 });
 
 test('control characters in strings are not accepted, at any position', () => {
