@@ -47,7 +47,7 @@ async function check(text: string): Promise<string[]> {
 
 /** A registry as after a start of the gateway. */
 function open(): SchemaRegistry {
-  const client = new RegistryClient({ url: new URL(server.url), timeoutMs: 500 });
+  const client = new RegistryClient({ url: new URL(server.url), timeoutMs: 10_000 });
   const copies = new SchemaCopies(folder, client.address);
   // Polls without pause: the tests wait for conditions.
   const times = { pollMs: 1, retryMs: { first: 1, last: 1 } };
