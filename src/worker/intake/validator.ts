@@ -106,6 +106,8 @@ function validatorOf(validate: ValidateFunction, schema: JsonObject, work?: Work
       // A recursive schema follows the nesting of the event by recursion.
       if (error instanceof RangeError) return 'nested too deeply to validate';
       if (error instanceof WorkExceeded) return error.message;
+      // A defect of the code that ajv generates for rare combinations of keywords.
+      if (error instanceof TypeError) return 'cannot be validated by the schema';
       throw error;
     }
   };

@@ -175,6 +175,15 @@ test('a message is bounded, even with a long field name from a client', () => {
   assert.equal(validate({ ['x'.repeat(10_000)]: 1 })?.length, 200);
 });
 
+test('an event for which the code of ajv throws is rejected without a crash', () => {
+  const validate = load({
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    patternProperties: { '': { minLength: 2 } },
+    dependencies: { b: { properties: { z: {} } } },
+  });
+  assert.equal(validate({ a: { y: 1 } }), 'cannot be validated by the schema');
+});
+
 test('an event nested too deeply for a recursive schema is rejected without a crash', () => {
   const validate = load({ properties: { a: { $ref: '#' } } });
   const deep = event(`${'{"a":'.repeat(60_000)}1${'}'.repeat(60_000)}`);
