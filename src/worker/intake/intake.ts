@@ -269,7 +269,8 @@ export class Intake implements EventSink {
       format === undefined
         ? this.#accumulator.appendWithKey(topic, index, bytes, start, end, fields)
         : this.#appender.appendLocated(topic, format, index, bytes, start, end, fields);
-    this.#appended(stream, index, code, bytes, start, end);
+    const keyText = code === undefined ? undefined : fields.keyText;
+    this.#appended(stream, index, code, bytes, start, end, keyText);
     if (fields.keyBytes < 0 && code === undefined && key.exists) keyless.count('missing');
   }
 

@@ -11,6 +11,7 @@ import { streamCellsOf } from '../../../src/metrics/slots.ts';
 import { implicitStream } from '../../../src/streams/implicit-stream.ts';
 import { PLAIN_RECORDS, type StreamSpec } from '../../../src/streams/stream-file.ts';
 import type { Owner } from '../../../src/worker/accumulator/batch.ts';
+import type { Partition } from '../../../src/worker/accumulator/topic.ts';
 import { ANONYMOUS, type Identity } from '../../../src/worker/admission/identity.ts';
 import { DEAD_LETTER_LIMITS } from '../../../src/worker/dead-letters/limits.ts';
 import type { DecodeBounds } from '../../../src/worker/decoder/decode-bounds.ts';
@@ -446,6 +447,23 @@ test('events over a limit keep their key, those that are not JSON objects have n
       ['too_large', 'u1'],
       ['too_deep', 'u2'],
       ['not_an_object', undefined],
+    ],
+  );
+});
+
+test('an event that its topic is known to reject keeps its key, in any format', () => {
+  const { decode, takeBatches, take } = setUp({ path: 'clicks' });
+  decode('{"user":"u0","n":1}');
+  const { topic } = takeBatches('clicks')[0]!.partition as Partition;
+  topic.maxMessageBytes = 200;
+  const long = { user: 'u1', n: 1, text: 'x'.repeat(200) };
+  decode(JSON.stringify(long));
+  decode(Buffer.from(encode(long)), decodeMsgpack);
+  assert.deepEqual(
+    take().map(({ key, headers }) => [headers['fb-error-code'], key]),
+    [
+      ['too_large', 'u1'],
+      ['too_large', 'u1'],
     ],
   );
 });

@@ -53,6 +53,13 @@ export class LocatedFields implements KeyRange {
     return this;
   }
 
+  /** Text of the key; undefined = none. */
+  get keyText(): string | undefined {
+    const { keySource, keyStart, keyBytes } = this;
+    if (keyBytes < 0) return undefined;
+    return Buffer.from(keySource.buffer, keySource.byteOffset + keyStart, keyBytes).toString();
+  }
+
   /** Makes the key of its parts, as RecordKey does; none if the event lacks one of them. */
   joinKey(parts: number): void {
     let length = (parts - 1) * SEPARATOR.length;
