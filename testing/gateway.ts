@@ -187,8 +187,11 @@ export class Gateway {
   }
 }
 
-/** Starts a gateway and, unless `ready` is false, waits until it is ready. */
-export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+/**
+ * Starts a gateway and, unless `ready` is false, waits until it is ready. It gets other ports if
+ * another process has taken them.
+ */
+export async function startGateway(options: GatewayOptions, attempts = ATTEMPTS): Promise<Gateway> {
   const [port, adminPort] = options.ports ?? (await freePorts(2));
   const gateway = new Gateway(options, port!, adminPort!);
   if (options.ready === false) return gateway;
@@ -196,10 +199,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await gateway.ready(options.readyDeadlineMs);
   } catch (error) {
     await gateway.kill();
+    const isTaken = gateway.errors.some((line) => PORT_TAKEN.test(line));
+    if (isTaken && options.ports === undefined && attempts > 1) {
+      return startGateway(options, attempts - 1);
+    }
     throw error;
   }
   return gateway;
 }
+
+/** Another process has bound a port that was free a moment ago. */
+const PORT_TAKEN = /port \d+ is already in use/;
+const ATTEMPTS = 3;
 
 /** Times a request out: a hung primary accepts connections without a response. */
 function answerSoon(): RequestInit {
