@@ -50,8 +50,8 @@ function uses(code: RegExp, files: readonly string[], seen = new Set<string>()):
 /** Tests that measure times or load both cores run alone; those with a browser two at a time. */
 const ALONE = new RegExp(
   '^test/simulation/|/(chaos|hostile|kafka-outage|observability|outage-codes|overload|' +
-    'rolling-restart|several-topics|stall|start|stop|streams-reload\\.long|stuck-lane|' +
-    'topic-deleted|worker-hangs|worker-killed|worst-frames)(\\.long)?\\.test\\.ts$',
+    'rolling-restart|several-topics|slow-clients|stall|start|stop|streams-reload\\.long|stuck-lane|' +
+    'topic-deleted|unread-pongs|worker-hangs|worker-killed|worst-frames)(\\.long)?\\.test\\.ts$',
 );
 const AT_ONCE = 4;
 /** A browser loads both cores: more of them at once only wait longer. */
