@@ -324,7 +324,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     defect: 'events of one stream are in the topic of another: on the fast path',
     file: STREAM_TABLE,
-    changes: [['#validatorFor', '[text, streams.indexOf(stream)]', '[text, streams.length - 1]']],
+    changes: [['#validatorsOf', '[text, streams.indexOf(stream)]', '[text, streams.length - 1]']],
   },
   {
     defect: 'events of one stream are in the topic of another: on both paths',
