@@ -33,6 +33,8 @@ export interface SimEvent {
 }
 
 const FILL = 'x'.repeat(4_096);
+/** Share of the events that are parsed: one of three. */
+const PARSED_EVERY = 3;
 
 export class EventMaker {
   readonly #name: string;
@@ -85,7 +87,9 @@ export class EventMaker {
 }
 
 export function textOf({ id, attempt, key, field, time, flavour, fill }: SimEvent): string {
-  const head = `{"id":"${id}","attempt":${attempt},${field}`;
+  // A field that occurs twice: the event is parsed. All others are decided by their bytes.
+  const twice = fill.length % PARSED_EVERY === 0 ? '"clientId":"first",' : '';
+  const head = `{"id":"${id}","attempt":${attempt},${field}${twice}`;
   const message = flavour === 'bad' ? `${BAD_RECORD}${fill}"` : `"msg":"${fill}"`;
   const timestamp = flavour === 'wrong' ? '"now"' : time;
   return `${head}${message},"clientId":"${key}","timestamp":${timestamp}}`;
