@@ -12,8 +12,7 @@ export function profileOf(
   fields: RecordFields,
   schema: JsonObject = BUILT_IN_SCHEMA,
 ): Profile | undefined {
-  const { event } = planEvents(compileSchema(JSON.stringify(schema)), fields);
-  return event && { event, keyParts: fields.key?.length ?? 0 };
+  return planEvents(compileSchema(JSON.stringify(schema)), fields).event;
 }
 
 const builtIn = new Map<string, FastValidator>();

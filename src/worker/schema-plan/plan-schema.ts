@@ -38,7 +38,7 @@ export function planSchema(compiled: PlannedSchema, fields: RecordFields = {}): 
       const none = { pointer: '', why: 'leaves all events undecided' };
       return { event: undefined, slowParts: [none, ...slowParts] };
     }
-    const { length } = buildTable([{ event, keyParts: fields.key?.length ?? 0 }]);
+    const { length } = buildTable([event]);
     if (length <= TABLE_BYTES_MAX) return { event, slowParts };
     const why = `needs a table of ${length} bytes, the maximum is ${TABLE_BYTES_MAX}`;
     return { event: undefined, slowParts: [{ pointer: '', why }] };

@@ -130,7 +130,7 @@ export function createStreams(
       topic,
       cells,
       ...validation,
-      profile: plan.event && { event: plan.event, keyParts: spec.key.length },
+      profile: plan.event,
       format,
       keyless: new KeylessEvents(keyNames, counters, faults, streamName),
       deadLetter,

@@ -8,7 +8,7 @@ import { PlannedSchema } from './differential.ts';
 
 function isAccepted(fields: RecordFields, text: string): boolean {
   const event = locateOnly(fields);
-  const table = buildTable([{ event, keyParts: fields.key?.length ?? 0 }]);
+  const table = buildTable([event]);
   const validator = new TableValidator(table);
   const bytes = Buffer.from(text);
   validator.load(bytes, 0, bytes.length);

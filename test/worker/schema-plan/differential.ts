@@ -35,7 +35,7 @@ export class PlannedSchema {
     this.compiled = compiled;
     this.plan = planSchema(this.compiled, fields);
     const { event } = this.plan;
-    const profiles = event && [{ event, keyParts: fields.key?.length ?? 0 }];
+    const profiles = event && [event];
     this.#validator = profiles && new TableValidator(buildTable(profiles));
   }
 

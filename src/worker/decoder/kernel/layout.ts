@@ -30,22 +30,20 @@ export const ROUTE = 256;
 /** The value is on the path to a field: null or an array is undecided. */
 export const ON_PATH = 512;
 
-/** Start of a table. */
-export const HEADER_PROFILES = 0;
-/** Node that locates the routing field alone; 0 = all events have the first profile. */
-export const HEADER_ROUTE = 1;
+/**
+ * Start of a table. First the node that locates the routing field alone; 0 = all events have the
+ * first profile.
+ */
+export const HEADER_ROUTE = 0;
 /** Set of texts of the routing field; values are indexes of profiles. */
-export const HEADER_ROUTES = 2;
+export const HEADER_ROUTES = 1;
 /** Index of a profile: the event is undecided. */
 export const NO_PROFILE = -1;
 /** Indexes of the profiles of events without the field, and with another text. */
-export const HEADER_ABSENT = 3;
-export const HEADER_UNKNOWN = 4;
-/** Then one entry per profile: its node (0 = undecided), and the number of key parts. */
-export const HEADER_WORDS = 5;
-export const PROFILE_NODE = 0;
-export const PROFILE_KEY_PARTS = 1;
-export const PROFILE_WORDS = 2;
+export const HEADER_ABSENT = 2;
+export const HEADER_UNKNOWN = 3;
+/** Then the node of each profile; 0 = undecided. */
+export const HEADER_WORDS = 4;
 
 /** Node: checks of a value. A value of any other type is undecided. */
 export const NODE_TYPES = 0;

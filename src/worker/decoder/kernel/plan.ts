@@ -80,12 +80,8 @@ export interface Automaton {
 /** Accepts every value. */
 export const ANY: ValuePlan = { types: ALL_TYPES, captures: 0 };
 
-/** Plan for the events of one destination. */
-export interface Profile {
-  readonly event: ValuePlan;
-  /** Number of fields of the record key, captured as KEY_0, KEY_0 << 1, …; 0 = no key. */
-  readonly keyParts: number;
-}
+/** Plan for the events of one destination: of objects alone. */
+export type Profile = ValuePlan;
 
 /** Selects the profile of an event by the text of one of its fields. */
 export interface RoutingPlan {

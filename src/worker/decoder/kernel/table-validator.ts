@@ -47,8 +47,6 @@ import {
   OBJECT_OTHERS,
   OBJECT_SET_WORDS,
   OBJECT_WORDS,
-  PROFILE_NODE,
-  PROFILE_WORDS,
   RESULT_END,
   RESULT_PROFILE,
   RESULT_START,
@@ -137,8 +135,7 @@ export class TableValidator implements FastValidator {
     if (this.#bytes[start] !== OPEN_BRACE) return INVALID;
     const profile = this.#profile(start, maxDepth);
     if (profile === -1) return INVALID;
-    const entry = HEADER_WORDS + profile * PROFILE_WORDS;
-    const node = this.#rules.word(0, entry + PROFILE_NODE);
+    const node = this.#rules.word(0, HEADER_WORDS + profile);
     if (node === 0) return INVALID;
     this.#captures.begin();
     this.#result[RESULT_PROFILE] = profile;

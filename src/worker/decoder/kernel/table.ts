@@ -13,7 +13,6 @@ import {
   HAS_MIN,
   HAS_MULTIPLE,
   HEADER_ABSENT,
-  HEADER_PROFILES,
   HEADER_ROUTE,
   HEADER_ROUTES,
   HEADER_UNKNOWN,
@@ -35,9 +34,6 @@ import {
   NUMBER_VALUES,
   NUMBER_WORDS,
   OBJECT_WORDS,
-  PROFILE_KEY_PARTS,
-  PROFILE_NODE,
-  PROFILE_WORDS,
   PROPERTIES_MAX,
   SET_MASK,
   SET_WORDS,
@@ -73,17 +69,13 @@ export function buildTable(
   routing?: RoutingPlan,
 ): Buffer {
   const table = new TableWriter();
-  const header = table.allocate(HEADER_WORDS + profiles.length * PROFILE_WORDS);
-  table.set(header, HEADER_PROFILES, profiles.length);
+  const header = table.allocate(HEADER_WORDS + profiles.length);
   table.set(header, HEADER_ROUTE, routing === undefined ? 0 : table.node(routing.event));
   table.set(header, HEADER_ROUTES, routing === undefined ? 0 : table.texts(routing.values));
   table.set(header, HEADER_ABSENT, routing?.absent ?? NO_PROFILE);
   table.set(header, HEADER_UNKNOWN, routing?.unknown ?? NO_PROFILE);
   for (const [index, profile] of profiles.entries()) {
-    if (profile === undefined) continue;
-    const at = HEADER_WORDS + index * PROFILE_WORDS;
-    table.set(header, at + PROFILE_NODE, table.node(profile.event));
-    table.set(header, at + PROFILE_KEY_PARTS, profile.keyParts);
+    if (profile !== undefined) table.set(header, HEADER_WORDS + index, table.node(profile));
   }
   return table.finish();
 }

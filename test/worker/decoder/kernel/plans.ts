@@ -182,13 +182,12 @@ export interface Plans {
 
 /** Profiles, with or without routing. */
 export function plans(draw: Draw): Plans {
-  const keyParts = draw.upTo(2);
   if (draw.chance(70)) {
-    return { profiles: [{ event: eventPlan(draw, undefined), keyParts }], routing: undefined };
+    return { profiles: [eventPlan(draw, undefined)], routing: undefined };
   }
   const route: ValuePlan = { types: ALL_TYPES, captures: ROUTE };
   const field = objectOf(ON_PATH, PATH[1], route);
-  const profiles = [0, 1].map(() => ({ event: eventPlan(draw, field), keyParts }));
+  const profiles = [0, 1].map(() => eventPlan(draw, field));
   const index = () => (draw.chance(50) ? draw.upTo(2) : undefined);
   const routing: RoutingPlan = {
     event: objectOf(0, PATH[0], field),
@@ -263,7 +262,7 @@ function valueText(draw: Draw, plan: ValuePlan, depth: number): string {
 
 /** An event that the plans accept, or nearly. */
 export function eventText(draw: Draw, { profiles, routing }: Plans): string {
-  const { event } = draw.oneOf(profiles) ?? { event: ANY };
+  const event = draw.oneOf(profiles) ?? ANY;
   const text = objectText(draw, event.object ?? NO_RULES, DEPTH);
   if (routing === undefined || !draw.chance(90)) return text;
   const field = `"${PATH[0]}":{"x":1,"${PATH[1]}":${quoted(draw, draw.oneOf(ROUTES))}}`;

@@ -54,7 +54,7 @@ const kernel = kernelOf(loadKernel());
 const INVALID = -1;
 const RUNS = 200;
 const WASM = new URL('../../../../dist/worker/decoder/kernel/kernel.wasm', import.meta.url);
-const ANY_OBJECTS = buildTable([{ event: { types: OBJECT, captures: 0 }, keyParts: 0 }]);
+const ANY_OBJECTS = buildTable([{ types: OBJECT, captures: 0 }]);
 type Both = readonly [WasmValidator, TableValidator];
 const BOUNDS = { maxEvents: 8, maxEventBytes: 400, maxDepth: 5 };
 
@@ -203,10 +203,7 @@ function validatorOf(value: ValuePlan): WasmValidator {
     required: new Set(['v']),
     others: undefined,
   };
-  return new WasmValidator(
-    kernel,
-    buildTable([{ event: { types: OBJECT, captures: 0, object }, keyParts: 0 }]),
-  );
+  return new WasmValidator(kernel, buildTable([{ types: OBJECT, captures: 0, object }]));
 }
 
 function accepts(wasm: WasmValidator, value: string, maxDepth = 1): boolean {
@@ -308,7 +305,7 @@ test('lengths of texts are in code points', () => {
         others: ANY,
       };
       const event: ValuePlan = { types: OBJECT, captures: 0, object };
-      assertSame(buildTable([{ event, keyParts: 0 }]), events);
+      assertSame(buildTable([event]), events);
     }
   }
 });
@@ -336,7 +333,7 @@ test('fields of the record are captured once, if their texts are exact', () => {
         ['deep', deep],
       ]),
     ]) {
-      const accepted = assertSame(buildTable([{ event, keyParts: 2 }]), events);
+      const accepted = assertSame(buildTable([event]), events);
       assert(accepted.length > 0);
     }
   }
@@ -375,9 +372,7 @@ test('an event is routed by the text of its field, which must be exact', () => {
   });
   const field = { properties: new Map([['r', route]]), required: new Set<string>(), others: ANY };
   const event: ValuePlan = { types: OBJECT, captures: 0, object: field };
-  const profiles = [one!, two!, undefined, any!].map(
-    (plan) => plan && { event: plan, keyParts: 1 },
-  );
+  const profiles = [one!, two!, undefined, any!];
   const values = new Map([
     ['one', 0],
     ['two', 1],
@@ -397,7 +392,7 @@ test('an event is routed by the text of its field, which must be exact', () => {
     }
   }
   // The kernel reads up to the first field only; the profile must rule out a second one.
-  const open = { event: { types: OBJECT, captures: 0 }, keyParts: 0 };
+  const open = { types: OBJECT, captures: 0 };
   const table = buildTable([open, open], { event, values, absent: 0, unknown: 0 });
   assert.deepEqual(assertSame(table, ['{"r":"one","r":"two"}']), []);
 });
@@ -406,7 +401,7 @@ test('validators that share a table differ in the profile of events without the 
   const route: ValuePlan = { types: ALL_TYPES, captures: ROUTE };
   const object = { properties: new Map([['r', route]]), required: new Set<string>(), others: ANY };
   const event: ValuePlan = { types: OBJECT, captures: 0, object };
-  const profiles = [0, 1].map(() => ({ event, keyParts: 0 }));
+  const profiles = [event, event];
   const table = buildTable(profiles, { event, values: new Map(), absent: 0, unknown: 1 });
   const bytes = Buffer.from('{}');
   for (const absent of [1, NO_PROFILE, 0, 1]) {
@@ -481,7 +476,7 @@ test('a number is undecided where it is for the table validator', () => {
       required: new Set<string>(),
       others: ANY,
     };
-    const table = buildTable([{ event: { types: OBJECT, captures: 0, object }, keyParts: 0 }]);
+    const table = buildTable([{ types: OBJECT, captures: 0, object }]);
     assertSame(
       table,
       [...NUMBERS, ...BROKEN_NUMBERS].map((number) => `{"v":${number}}`),
@@ -515,7 +510,7 @@ test('a number is found among any number of listed values, in any order', () => 
       required: new Set<string>(),
       others: ANY,
     };
-    const table = buildTable([{ event: { types: OBJECT, captures: 0, object }, keyParts: 0 }]);
+    const table = buildTable([{ types: OBJECT, captures: 0, object }]);
     const events = Array.from({ length: 3 * count + 4 }, (_, index) => `{"v":${index - 8}}`);
     assert.equal(assertSame(table, [...events, '{"v":1.5}']).length, count, `${count} values`);
   }
@@ -577,7 +572,7 @@ test('arrays and objects nest up to the maximum depth', () => {
     },
     array: { prefix: [], items: tree },
   });
-  const recursive = buildTable([{ event: { ...tree, types: OBJECT }, keyParts: 0 }]);
+  const recursive = buildTable([{ ...tree, types: OBJECT }]);
   for (const table of [recursive, ANY_OBJECTS]) {
     const wasm = new WasmValidator(kernel, table);
     for (const [open, close] of [
@@ -610,7 +605,7 @@ test('tables evict each other, and are used again', () => {
     const value: ValuePlan = { types: STRING, captures: 0 };
     const object = { properties: new Map([[name, value]]), required: new Set([name]), others: ANY };
     const event: ValuePlan = { types: OBJECT, captures: 0, object };
-    const table = buildTable([{ event, keyParts: 0 }]);
+    const table = buildTable([event]);
     return new WasmValidator(own, Buffer.concat([table, Buffer.alloc(padding)]));
   };
   const sizes = [TABLES_BYTES / 2, TABLES_BYTES / 2, 2 * TABLES_BYTES, 10, TABLES_BYTES / 2];

@@ -5,8 +5,6 @@ import {
   HEADER_ROUTES,
   HEADER_UNKNOWN,
   HEADER_WORDS,
-  PROFILE_NODE,
-  PROFILE_WORDS,
   RESULT_END,
   RESULT_PROFILE,
   RESULT_START,
@@ -45,7 +43,7 @@ export function eventEnd(start: i32, result: i32, maxDepth: i32): i32 {
 /** Validates an event by a profile, or by none if the index is negative. */
 function profileEnd(start: i32, result: i32, maxDepth: i32, profile: i32): i32 {
   if (profile < 0) return UNDECIDED;
-  const node = word(partAt(0), HEADER_WORDS + profile * PROFILE_WORDS + PROFILE_NODE);
+  const node = word(partAt(0), HEADER_WORDS + profile);
   if (node === 0) return UNDECIDED;
   beginEvent(result, false);
   resetSets();
