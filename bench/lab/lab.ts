@@ -321,7 +321,9 @@ export class Lab {
     try {
       await deleteTopic({ brokers: this.bench.brokers, topic });
     } catch (error) {
-      if ((error as { type?: string }).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+      // kafkajs retries this error, and wraps it then.
+      const { cause = error } = error as { cause?: unknown };
+      if ((cause as { type?: string }).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
     }
   }
 

@@ -6,7 +6,7 @@ import type { Figure } from '../result.ts';
 import type { Scenario } from '../scenario.ts';
 
 const CONNECTION_GOAL = { most: 4 * 1024 };
-const START_GOAL = { most: 1_000 };
+const START_GOAL = { most: 400 };
 
 export const idle: Scenario = {
   name: 'idle',

@@ -19,6 +19,7 @@ import { creationOf, declaredCreation } from '../streams/topic-creation.ts';
 import type { Topic } from './accumulator/topic.ts';
 import type { Authenticator } from './admission/authenticator.ts';
 import { createAuthenticator } from './admission/create-authenticator.ts';
+import { loadKernel } from './decoder/kernel/kernel.ts';
 import { Faults } from './faults.ts';
 import { Inbox } from './inbox.ts';
 import { Listener } from './ingress/listener.ts';
@@ -50,6 +51,7 @@ import {
 const SETTLED_POLL_MS = 5;
 /** Time for close frames to leave before the sockets are closed. */
 const CLOSE_FRAMES_MS = 100;
+const NO_KERNEL = 'WebAssembly with SIMD is not available, validating events takes longer';
 
 /**
  * Runs a worker until the primary drains it or disconnects.
@@ -188,6 +190,8 @@ class Worker {
     if (this.#drainEndMs !== undefined) return;
     this.#lag.start();
     this.#reporter.start();
+    const kernel = loadKernel();
+    if (kernel instanceof Error) this.#faults.warnOnce('', { reason: kernel.message }, NO_KERNEL);
     const { inputMemory, webSocket, turn } = this.#ingress;
     const silent = this.#reportsPartial ? undefined : webSocket;
     this.#memory.start(() => new Eviction(inputMemory, silent));

@@ -1,6 +1,6 @@
 /**
  * The gateway on other platforms. They are simulated: Node.js reports another platform and has no
- * kernel files, but it is that of this machine.
+ * kernel files, but it is that of this machine. Only WebAssembly is really absent.
  */
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
@@ -19,20 +19,25 @@ afterEach(async () => {
   await cluster.close();
 });
 
-/**
- * Starts a gateway of two workers as on `platform`. A simulated win32 takes no connections:
- * parts of Node.js itself then expect Windows.
- */
-async function start(platform: string): Promise<Gateway> {
+/** Starts a gateway of two workers with options of Node.js. */
+async function startWith(nodeArgs: readonly string[]): Promise<Gateway> {
   cluster = await FakeCluster.start({ brokers: 1, topics: { [TOPIC]: 2 } });
-  const preload = new URL('../fixtures/other-platform.mjs', import.meta.url);
   gateway = await startGateway({
     brokers: cluster.addresses,
     topic: TOPIC,
     env: { FOREBAY_TRANSPORT: 'node', FOREBAY_WORKERS: '2' },
-    nodeArgs: ['--import', `${preload.href}?${platform}`],
+    nodeArgs,
   });
   return gateway;
+}
+
+/**
+ * Starts a gateway as on `platform`. A simulated win32 takes no connections: parts of Node.js
+ * itself then expect Windows.
+ */
+function start(platform: string): Promise<Gateway> {
+  const preload = new URL('../fixtures/other-platform.mjs', import.meta.url);
+  return startWith(['--import', `${preload.href}?${platform}`]);
 }
 
 async function sendEvents(from: Gateway): Promise<void> {
@@ -42,6 +47,8 @@ async function sendEvents(from: Gateway): Promise<void> {
 }
 
 const post = (path: string) => fetch(`${gateway?.adminUrl}${path}`, { method: 'POST' });
+const BYTES = { by: 'bytes' };
+const NO_KERNEL = 'WebAssembly with SIMD is not available, validating events takes longer';
 const logs = (text: string) =>
   until(() => gateway?.log.some(({ msg }) => msg === text), { what: `log line ${text}` });
 
@@ -76,4 +83,17 @@ describe('a simulated platform', { timeout: PATIENCE_MS }, () => {
     await logs('rolling restart completed');
     await sendEvents(started);
   });
+});
+
+test('without WebAssembly: events are decided by their bytes all the same, and one line says why it takes longer', async () => {
+  const started = await startWith(['--jitless']);
+  await sendEvents(started);
+  await logs(NO_KERNEL);
+  const ofBytes = async () =>
+    (await started.metrics()).value('forebay_events_decided_total', BYTES);
+  await until(async () => (await ofBytes()) > 0, { what: 'an event decided by its bytes' });
+  const lines = started.log.filter(({ msg }) => msg === NO_KERNEL);
+  assert.equal(lines.length, 1, 'once for both workers');
+  assert.match(String(lines[0]?.reason), /WebAssembly/);
+  assert.equal((await started.stop()).code, 0);
 });
