@@ -1,6 +1,6 @@
 /**
  * The gateway on other platforms. They are simulated: Node.js reports another platform and has no
- * kernel files, but it is that of this machine. Only WebAssembly is really absent.
+ * kernel files, but it is that of this machine.
  */
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
@@ -85,8 +85,9 @@ describe('a simulated platform', { timeout: PATIENCE_MS }, () => {
   });
 });
 
-test('without WebAssembly: events are decided by their bytes all the same, and one line says why it takes longer', async () => {
-  const started = await startWith(['--jitless']);
+test('without SIMD: events are decided by their bytes all the same, and one line says why it takes longer', async () => {
+  const preload = new URL('../fixtures/no-simd.mjs', import.meta.url);
+  const started = await startWith(['--import', preload.href]);
   await sendEvents(started);
   await logs(NO_KERNEL);
   const ofBytes = async () =>
@@ -94,6 +95,6 @@ test('without WebAssembly: events are decided by their bytes all the same, and o
   await until(async () => (await ofBytes()) > 0, { what: 'an event decided by its bytes' });
   const lines = started.log.filter(({ msg }) => msg === NO_KERNEL);
   assert.equal(lines.length, 1, 'once for both workers');
-  assert.match(String(lines[0]?.reason), /WebAssembly/);
+  assert.match(String(lines[0]?.reason), /SIMD/);
   assert.equal((await started.stop()).code, 0);
 });

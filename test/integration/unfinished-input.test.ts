@@ -26,6 +26,8 @@ const stage = useStage(async () => {
   const env = {
     FOREBAY_MAX_INPUT_BYTES: String(LIMITS.inputBytesMin),
     FOREBAY_MAX_RSS_BYTES: String(bytes + ROOM_BYTES),
+    // Memory ends the bodies, not time, however slow the machine.
+    FOREBAY_HTTP_TIMEOUT_MS: '120000',
   };
   return { env, end: 'kill' };
 });
