@@ -6,7 +6,6 @@ import type { Metrics } from './metrics.ts';
 import type { NackError } from './protocol.ts';
 import { createTopic, readTopic, type TopicRecord } from './topic.ts';
 import { PATIENCE_MS, until } from './wait.ts';
-import { SNAPSHOT_WAY_MS } from './watch.ts';
 
 export interface StageOptions {
   readonly brokers?: readonly string[];
@@ -85,6 +84,9 @@ export async function post(
   const answer = (await response.json()) as PostAnswer['body'];
   return { status: response.status, headers: response.headers, body: answer };
 }
+
+/** Time from taking a snapshot to the start of its age. */
+const SNAPSHOT_WAY_MS = 100;
 
 const SNAPSHOT_AGE = 'forebay_worker_snapshot_age_seconds{';
 

@@ -9,7 +9,7 @@ import { PATIENCE_MS, until } from './wait.ts';
 
 const EVERY_MS = 100;
 /** Time from taking a snapshot in a worker to the start of its age, on a busy machine. */
-export const SNAPSHOT_WAY_MS = 300;
+const SNAPSHOT_WAY_MS = 300;
 const PAGE_BYTES = 4096;
 
 /** A series of scrapes, and violations in them. */
