@@ -213,20 +213,30 @@ export class Lab {
     tries = TRIES,
   ): Promise<Measurement> {
     for (let attempt = 1; ; attempt++) {
-      const run = `r${++this.#runs}`;
-      const whole = { ...STANDARD, ...shape, run };
-      const load = measure.bind(undefined, this.client, target, whole, { ...TIMES, ...times });
-      const found = await this.countDecided(target, loadOf(whole), load);
-      this.#books.get(target)?.account.add(found.report);
-      this.bench.log(lineOf(target, found));
-      for (const problem of found.report.problems) this.#fault(target, problem);
+      const found = await this.attempt(target, shape, times);
       const late = lateness(found.report);
       if (late === undefined) return found;
-      this.bench.log(`  ${late}`);
       if (attempt < tries) continue;
       this.problem(target, late);
       return found;
     }
+  }
+
+  /** Runs one window of load, like {@link measure}, once: it may find a load client that is late. */
+  async attempt(
+    target: Target,
+    shape: Shape = {},
+    times: Partial<LoadTimes> = {},
+  ): Promise<Measurement> {
+    const whole = { ...STANDARD, ...shape, run: `r${++this.#runs}` };
+    const load = measure.bind(undefined, this.client, target, whole, { ...TIMES, ...times });
+    const found = await this.countDecided(target, loadOf(whole), load);
+    this.#books.get(target)?.account.add(found.report);
+    this.bench.log(lineOf(target, found));
+    for (const problem of found.report.problems) this.#fault(target, problem);
+    const late = lateness(found.report);
+    if (late !== undefined) this.bench.log(`  ${late}`);
+    return found;
   }
 
   /**

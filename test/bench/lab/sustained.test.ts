@@ -9,14 +9,21 @@ test('a server keeps up if it acknowledges 98% of what is offered', () => {
   assert.deepEqual(found, [true, false]);
 });
 
-/** A lab with a server that acknowledges up to this rate, and the rates that it was offered. */
-function labOf(most: number): { lab: Lab; offered: (number | undefined)[] } {
+/**
+ * A lab with a server that acknowledges up to this rate, with a load client that keeps its
+ * schedule up to another one, and the rates that it was offered.
+ */
+function labOf(
+  most: number,
+  onTime = Number.POSITIVE_INFINITY,
+): { lab: Lab; offered: (number | undefined)[] } {
   const offered: (number | undefined)[] = [];
-  const measure = async (_: Target, { eventsPerSecond }: Shape) => {
+  const attempt = async (_: Target, { eventsPerSecond }: Shape) => {
     offered.push(eventsPerSecond);
-    return { ackedPerSecond: Math.min(most, eventsPerSecond!) };
+    const lag = { p99: eventsPerSecond! > onTime ? 90 : 3, max: 100 };
+    return { ackedPerSecond: Math.min(most, eventsPerSecond!), report: { lag } };
   };
-  return { lab: { measure } as unknown as Lab, offered };
+  return { lab: { attempt } as unknown as Lab, offered };
 }
 
 test('the sustained rate is the highest one that a server keeps up with', async () => {
@@ -25,4 +32,10 @@ test('the sustained rate is the highest one that a server keeps up with', async 
   assert.equal(await sustainedRate(lab, {} as Target, rates, {}), 20_000);
   assert.deepEqual(offered, [40_000, 20_000]);
   assert.equal(await sustainedRate(labOf(9_000).lab, {} as Target, rates, {}), undefined);
+});
+
+test('a rate at which the load client itself falls behind is not proven, and no violation', async () => {
+  const { lab, offered } = labOf(50_000, 20_000);
+  assert.equal(await sustainedRate(lab, {} as Target, [10_000, 20_000, 40_000], {}), 20_000);
+  assert.deepEqual(offered, [40_000, 20_000]);
 });
