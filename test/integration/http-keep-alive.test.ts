@@ -10,7 +10,7 @@ import { useStage } from '../support/use-stage.ts';
 
 /** uWebSockets.js: 10 s, checked every 4 s. */
 const IDLE_MS = { least: 8_000, most: 12_000 };
-const DELAY_MS = 3_000;
+const DELAY_MS = 10_000;
 
 const stage = useStage();
 

@@ -12,7 +12,7 @@ import { accountOf, metricsAtRest, post, Stage, Tally } from '../../testing/stag
 import { until } from '../../testing/wait.ts';
 import { assertRefused } from '../support/refusals.ts';
 
-const EVENT_TIMEOUT_MS = 1_000;
+const EVENT_TIMEOUT_MS = 2_000;
 const HTTP_TIMEOUT_MS = 300;
 
 let cluster: KafkaCluster;
@@ -115,7 +115,7 @@ test('timeout: a batch in flight; kafka_unavailable: a batch never sent', async 
   const sent = arrayOf([good('sent1'), '{}', good('sent2', { clientId: 'client sent1' })]);
   assertRefused(await client.exchange(sent), ['timeout', [0, 0], [2, 2]], ['schema', [1, 1]]);
   const waitedMs = performance.now() - sentMs;
-  assert(waitedMs >= EVENT_TIMEOUT_MS && waitedMs < 3 * EVENT_TIMEOUT_MS, `${waitedMs} ms`);
+  assert(waitedMs >= EVENT_TIMEOUT_MS && waitedMs < 5 * EVENT_TIMEOUT_MS, `${waitedMs} ms`);
   // The broker's connection still waits for its response: nothing else was sent.
   plain.socket.send(good('unsent plain'));
   assertRefused(await client.exchange(good('unsent')), ['kafka_unavailable', [0, 0]]);

@@ -38,7 +38,7 @@ const QUOTA_WINDOW_MS = 2_000;
 const BUFFER_REASON = 'the buffer reached 80% and has not fallen below 60%';
 /** Frames that wait for credit at the sender: enough to use every grant at once. */
 const BACKLOG_FRAMES = 100;
-const REFUSAL_MS_MAX = 50;
+const REFUSAL_MS_MAX = 500;
 /** Share of the peak without overload. `make bench SCENARIO=overload` reaches 0.9 when idle. */
 const THROUGHPUT_LEAST = 0.8;
 

@@ -23,7 +23,7 @@ import { allowDave, login, startSecureKafka } from '../../support/secure-kafka.t
 
 const PARTITIONS = 6;
 /** The slow back-off is up to 5 s; the rest is for ACLs to propagate, and a busy machine. */
-const RECOVERED_MS = 7_000;
+const RECOVERED_MS = 20_000;
 const REFUSES = 'Kafka rejects writes: check its ACLs and policies';
 
 let cluster: KafkaCluster;

@@ -18,7 +18,7 @@ import { atRest, untilLogged, Watch } from '../../../testing/watch.ts';
 
 const TIMEOUT_MS = 2_000;
 /** From the kill to ready. */
-const READY_MS = 5_000;
+const READY_MS = 20_000;
 
 const { brokers } = await sharedKafka();
 

@@ -144,7 +144,7 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     assert.deepEqual(later.map(({ connection }) => connection).sort(), [HEALTHY, TROUBLED]);
     for (const { atMs } of later) {
       assert(atMs >= first!.atMs + throttleMs, `after ${atMs - first!.atMs} ms`);
-      assert(atMs < throttledAtMs + throttleMs + 500, 'no longer than that');
+      assert(atMs < throttledAtMs + throttleMs + 5_000, 'no longer than that');
     }
     assert.equal(rig.connections, 2, 'no connection was closed');
     const line = rig.lines.find((each) => each.throttleMs === throttleMs);
@@ -167,13 +167,13 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
 
   test('enforces deadlines while it is over its quota', async () => {
     const rig = await warmRig({ eventTimeoutMs: 400 });
-    rig.reply = inTurn({ throttleMs: 1_500 });
+    rig.reply = inTurn({ throttleMs: 10_000 });
     rig.send(0);
     await rig.storedCount(1);
     rig.send(0, 10, 'late');
     const startedMs = performance.now();
     await until(() => rig.refused.length > 0, { everyMs: 5, what: 'its rejection' });
-    assert(performance.now() - startedMs < 1_000, 'before the end of the throttle time');
+    assert(performance.now() - startedMs < 5_000, 'before the end of the throttle time');
     assert.deepEqual(rig.refused, [['0:late'.padEnd(10), 'kafka_unavailable']]);
     assert.equal(rig.requests.length, 1);
     rig.end();

@@ -112,7 +112,7 @@ describe('links', { concurrency: true, timeout: PATIENCE_MS }, () => {
       await fails(link, link.open(BASE_TIMEOUTS), 'connect_timeout');
       const tookMs = performance.now() - startedMs;
       assert(
-        tookMs >= BASE_TIMEOUTS.connectMs - 5 && tookMs < BASE_TIMEOUTS.connectMs + 1_500,
+        tookMs >= BASE_TIMEOUTS.connectMs - 5 && tookMs < BASE_TIMEOUTS.connectMs + 10_000,
         `${tookMs} ms`,
       );
       await server.closed();

@@ -98,5 +98,5 @@ test('a response truncated anywhere throws, and so does one with wrong counts', 
   const startedMs = performance.now();
   assert.throws(() => decodeMetadataWithIds(lie), RangeError);
   assert.throws(() => decodeMetadataWithIds(Buffer.alloc(20, 0xff)), /an invalid length/);
-  assert(performance.now() - startedMs < 500, 'without reading that many items');
+  assert(performance.now() - startedMs < 2_000, 'without reading that many items');
 });

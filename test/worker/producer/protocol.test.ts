@@ -140,7 +140,7 @@ test('a produce response with wrong counts throws at once', () => {
   raw.writeInt32BE(2 ** 31 - 1, 4 + 2 + 'other'.length);
   const startedMs = performance.now();
   assert.throws(() => decodeProduce(raw), RangeError);
-  assert(performance.now() - startedMs < 500, 'without reading that many items');
+  assert(performance.now() - startedMs < 2_000, 'without reading that many items');
 });
 
 test('the metadata request equals kafkajs’s, and does not create the topic', async () => {

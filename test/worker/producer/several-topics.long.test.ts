@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { until } from '../../../testing/wait.ts';
 import { FakeCluster } from '../../fakes/broker/cluster.ts';
+import { assertWithin } from '../../support/bound.ts';
 import { endPipelines, Pipeline, TOPIC } from './pipeline.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -28,7 +29,8 @@ async function throughput(pipeline: Pipeline): Promise<number> {
   const endMs = performance.now() + RUN_MS;
   const rejected = pipeline.others.find(({ name }) => name === 'rejected');
   let stored = 0;
-  for (let round = 0; performance.now() < endMs; round++) {
+  // Values of earlier calls have their results already.
+  for (let round = pipeline.fates.size; performance.now() < endMs; round++) {
     const values = Array.from({ length: 60 }, (_, index) => `${round}/${index}`);
     for (const [index, value] of values.entries()) pipeline.send(index % 6, value);
     if (rejected && rejected.partitions.length > 0 && round % 10 === 0) {
@@ -43,14 +45,15 @@ async function throughput(pipeline: Pipeline): Promise<number> {
 describe('of several topics', { timeout: TIMEOUT_MS }, () => {
   test('a missing and a rejected topic do not slow down a healthy one', async () => {
     const alone = await start([]);
-    const before = await throughput(alone);
-    await alone.close();
     const pipeline = await start(['missing', 'rejected']);
     const [missing, rejected] = pipeline.others as [Pipeline['topic'], Pipeline['topic']];
     await until(() => rejected.partitions.length === 3, { what: 'the other topic' });
     pipeline.cluster.topicErrors.set('rejected', POLICY);
-    const concurrent = await throughput(pipeline);
-    assert(concurrent > 0.7 * before, `${concurrent} events, ${before} alone`);
+    await assertWithin(async () => {
+      const [before, concurrent] = [await throughput(alone), await throughput(pipeline)];
+      return [{ value: 0.7 * before, most: concurrent, text: `events, ${before} alone` }];
+    });
+    await alone.close();
     pipeline.producer.refresh();
     await until(() => rejected.state === 'rejected', { what: 'the rejection' });
     assert.deepEqual(
@@ -69,12 +72,17 @@ describe('of several topics', { timeout: TIMEOUT_MS }, () => {
     const { cluster } = pipeline;
     // By now the other topic is requested at the slowest pace.
     await until(() => cluster.count('Metadata') > 8, { what: 'requests' });
-    cluster.partition(TOPIC, 0).leader = 2;
-    const startedMs = performance.now();
-    pipeline.send(0, 'moved');
-    await until(() => pipeline.fates.has('moved'), { everyMs: 5, what: 'its result' });
-    assert(performance.now() - startedMs < 600, `${performance.now() - startedMs} ms`);
-    assert.equal(pipeline.fates.get('moved'), 'stored');
+    await assertWithin(async () => {
+      const partition = cluster.partition(TOPIC, 0);
+      partition.leader = partition.leader === 2 ? 1 : 2;
+      const event = `moved to ${partition.leader} after ${pipeline.fates.size}`;
+      const startedMs = performance.now();
+      pipeline.send(0, event);
+      await until(() => pipeline.fates.has(event), { everyMs: 5, what: 'its result' });
+      const value = performance.now() - startedMs;
+      assert.equal(pipeline.fates.get(event), 'stored');
+      return [{ value, most: 600, text: 'ms' }];
+    });
     await pipeline.close();
   });
 

@@ -155,7 +155,7 @@ test('a pathological header of 16 KiB is parsed in linear time', () => {
     mediaTypeOf(`application/json;${piece.repeat(16_384 / piece.length)}`);
     mediaTypeOf(`application/${piece.repeat(16_384 / piece.length)}+json`);
   }
-  assert(performance.now() - start < 500, `${performance.now() - start} ms`);
+  assert(performance.now() - start < 2_000, `${performance.now() - start} ms`);
 });
 
 /** @param lines values of the header, in one request */

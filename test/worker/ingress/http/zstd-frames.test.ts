@@ -143,5 +143,5 @@ test('up to as many frames as events are accepted; a megabyte of empty ones is f
   const blocks = frameOf(PLAIN, Array(300_000).fill([0, 0]));
   const start = performance.now();
   assert.deepEqual(zstdFrames(blocks)?.length, 1);
-  assert(performance.now() - start < 200, 'only headers are read');
+  assert(performance.now() - start < 2_000, 'only headers are read');
 });
