@@ -119,8 +119,8 @@ soak: gateway-node setup build ## inject a fault per minute for HOURS=1; memory 
 	@HOURS="$(HOURS)" exec $(TS) bench/chaos/run.ts soak
 
 .PHONY: profile
-profile: gateway-node setup build ## record a CPU profile of a loaded worker in bench/out/profile, and summarize it
-	@exec $(TS) bench/profile.ts
+profile: gateway-node setup build ## record a CPU profile of a loaded worker in bench/out/profile, and summarize it; LOAD=batched or full
+	@exec $(TS) bench/profile.ts $(LOAD)
 
 .PHONY: check
 check: $(MODULES) ## check types and style

@@ -1,34 +1,50 @@
 /**
- * Writes a CPU profile of one worker under fixed load to bench/out/profile/, and summarizes it:
- * `node --import tsx bench/profile.ts`. Uses the same Kafka as bench/run.ts.
+ * Writes a CPU profile of one worker under one of the LOADS to bench/out/profile/, and summarizes it
+ * with its memory: `node --import tsx bench/profile.ts [LOAD]`. Uses the same Kafka as bench/run.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT } from '../deploy/kafka/jars.ts';
 import { PLACE, up } from '../deploy/kafka/service.ts';
 import { readConfig } from '../src/config/config.ts';
+import { MIB } from '../src/config/limits.ts';
 import { type Gateway, startGateway } from '../testing/gateway.ts';
 import { deleteTopic } from '../testing/topic.ts';
 import { choosePlaces, moveTo, type Places } from './lab/cores.ts';
 import { cpuSecondsOf } from './lab/cpu.ts';
+import { peakBytesOf } from './lab/memory.ts';
 import { LoadClient } from './load/client.ts';
 import { type CpuProfile, type ProfileSummary, summarize } from './profile/cpu-profile.ts';
 import { summaryText } from './profile/summary.ts';
 
 const FOLDER = 'bench/out/profile';
 const INTERVAL_MICROS = 500;
-const SHAPE = {
-  run: 'profile',
-  connections: 64,
-  eventsPerSecond: 20_000,
-  eventsPerFrame: 1,
-  framesPerPacket: 1,
-  eventBytes: 140,
+const SHAPE = { run: 'profile', connections: 64, framesPerPacket: 1, eventBytes: 140 };
+
+interface ProfiledLoad {
+  readonly eventsPerSecond: number;
+  readonly eventsPerFrame: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const LOADS: Readonly<Record<string, ProfiledLoad>> = {
+  single: { eventsPerSecond: 20_000, eventsPerFrame: 1 },
+  batched: { eventsPerSecond: 100_000, eventsPerFrame: 50 },
+  // More than a core can handle, with a buffer smaller than what the connections may have in flight.
+  full: {
+    eventsPerSecond: 500_000,
+    eventsPerFrame: 50,
+    env: { FOREBAY_BUFFER_BYTES: String(16 * MIB) },
+  },
 };
+/** Interval of the samples of its memory; workers report their metrics once a second. */
+const SAMPLE_MS = 500;
+const SAMPLED = ['forebay_buffer_bytes', 'forebay_input_bytes'] as const;
 /** Minimum coverage of the window; below it, the clocks of window and profile differ. */
 const COVERED_LEAST = 0.95;
-const TIMES = { warmUpMs: 3_000, windowMs: 15_000, settleMs: 10_000 };
+const TIMES = { warmUpMs: 3_000, windowMs: 15_000, settleMs: 10_000, dropQueue: true };
 
 /** One end of the window. */
 interface Mark {
@@ -54,16 +70,44 @@ function markOf(worker: number): Mark {
   };
 }
 
-/** Runs the load. @returns the window's ends, and the events acknowledged in it */
-async function loaded(gateway: Gateway, worker: number, { rest }: Places) {
+/** Samples metrics of the gateway until `stop`. @returns their maxima, in MiB */
+function sampleMemory(gateway: Gateway): { stop(): Promise<ReadonlyMap<string, number>> } {
+  const most = new Map<string, number>(SAMPLED.map((name) => [name, 0]));
+  const ending = new AbortController();
+  const sampling = (async () => {
+    while (!ending.signal.aborted) {
+      const metrics = await gateway.metrics();
+      for (const name of SAMPLED) {
+        most.set(name, Math.max(most.get(name)!, metrics.value(name) / MIB));
+      }
+      await sleep(SAMPLE_MS, undefined, ending).catch(() => {});
+    }
+  })();
+  return {
+    async stop() {
+      ending.abort();
+      await sampling;
+      return most;
+    },
+  };
+}
+
+/** Runs the load. @returns the window's ends, the events acknowledged in it, and its memory, MiB */
+async function loaded(gateway: Gateway, worker: number, { rest }: Places, load: ProfiledLoad) {
   const client = new LoadClient(rest);
+  const { eventsPerSecond, eventsPerFrame } = load;
   try {
-    await client.open({ ...SHAPE, port: gateway.port });
+    await client.open({ ...SHAPE, eventsPerSecond, eventsPerFrame, port: gateway.port });
     const marks: Mark[] = [];
     const onMark = () => void marks.push(markOf(worker));
-    const { window, problems } = await client.run({ ...TIMES, onMark });
+    const memory = sampleMemory(gateway);
+    const { window, problems, refusedEvents } = await client
+      .run({ ...TIMES, onMark })
+      .finally(() => memory.stop());
     if (problems.length > 0) throw new Error(`the load: ${problems.join('; ')}`);
-    return { begin: marks[0]!, end: marks[1]!, events: window.ackedEvents };
+    const most = new Map([...(await memory.stop()), ['resident', peakBytesOf(worker) / MIB]]);
+    const refused = Object.values(refusedEvents).reduce((sum, events) => sum + events, 0);
+    return { begin: marks[0]!, end: marks[1]!, events: window.ackedEvents, refused, most };
   } finally {
     await client.stop();
   }
@@ -90,8 +134,12 @@ function summarizeWindow(profile: CpuProfile, begin: Mark, end: Mark): ProfileSu
   throw new Error(`the profile covers ${(covered * 100).toFixed(0)}% of the window`);
 }
 
-async function main(): Promise<void> {
+async function main([name = 'single', ...rest]: readonly string[]): Promise<void> {
   process.chdir(ROOT);
+  const load = LOADS[name];
+  if (load === undefined || rest.length > 0) {
+    throw new Error(`profile: give one load of ${Object.keys(LOADS).join(', ')}`);
+  }
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER, { recursive: true });
   const places = choosePlaces();
@@ -100,35 +148,48 @@ async function main(): Promise<void> {
   // Workers inherit these; NODE_OPTIONS rejects --cpu-prof in Node.js 20.
   const nodeArgs = ['--cpu-prof', `--cpu-prof-dir=${FOLDER}`, '--cpu-prof-interval'];
   nodeArgs.push(String(INTERVAL_MICROS));
-  const gateway = await startGateway({ brokers, topic, nodeArgs });
+  const gateway = await startGateway({ brokers, topic, nodeArgs, env: { ...load.env } });
   try {
     const [worker] = gateway.workers();
     moveTo(places.worker, worker!);
     moveTo(places.rest, gateway.pid);
-    const { eventsPerSecond, connections } = SHAPE;
-    const load = `${eventsPerSecond.toLocaleString('en-US')} events/s, one per frame, ${connections} connections`;
-    console.log(`${load}, for ${TIMES.windowMs / 1000} s …`);
-    const { begin, end, events } = await loaded(gateway, worker!, places);
+    const text = loadText(load);
+    console.log(`${text}, for ${TIMES.windowMs / 1000} s …`);
+    const found = await loaded(gateway, worker!, places, load);
+    const { begin, end, events, refused, most } = found;
     const { code } = await gateway.stop();
     if (code !== 0) throw new Error(`the gateway exited with code ${code}`);
     const summary = summarizeWindow(collectProfile(worker!), begin, end);
-    const text = summaryText(summary, {
-      setup: `${load}; ${places.text}`,
+    const summaryOf = summaryText(summary, {
+      setup: `${text}; ${places.text}`,
       windowMs: (end.micros - begin.micros) / 1000,
       events,
       mainCpuMs: end.mainCpuMs - begin.mainCpuMs,
       cpuMs: end.cpuMs - begin.cpuMs,
+      refused,
+      mostMiB: most,
     });
-    writeFileSync(join(FOLDER, 'summary.txt'), text);
-    console.log(`\n${text}\n${FOLDER}/worker.cpuprofile, ${FOLDER}/summary.txt`);
+    writeFileSync(join(FOLDER, 'summary.txt'), summaryOf);
+    console.log(`\n${summaryOf}\n${FOLDER}/worker.cpuprofile, ${FOLDER}/summary.txt`);
   } finally {
     await gateway.kill();
     await deleteTopic({ brokers, topic });
   }
 }
 
+/** Returns the text of a load. */
+function loadText({ eventsPerSecond, eventsPerFrame, env = {} }: ProfiledLoad): string {
+  const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return [
+    `${eventsPerSecond.toLocaleString('en-US')} events/s`,
+    `${eventsPerFrame} per frame`,
+    `${SHAPE.connections} connections`,
+    ...settings,
+  ].join(', ');
+}
+
 try {
-  await main();
+  await main(process.argv.slice(2));
 } catch (error) {
   console.error(`bench: ${(error as Error).message}`);
   process.exitCode = 1;

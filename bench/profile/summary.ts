@@ -14,11 +14,15 @@ export interface Measured {
   /** CPU that the kernel counted in the window: of the main thread, and of all threads. */
   readonly mainCpuMs: number;
   readonly cpuMs: number;
+  /** Events rejected in the whole run. */
+  readonly refused: number;
+  /** Maximum memory in the whole run by name, MiB. */
+  readonly mostMiB: ReadonlyMap<string, number>;
 }
 
 /** Shares refer to the main thread's CPU time, without idle time. */
 export function summaryText(profile: ProfileSummary, measured: Measured): string {
-  const { events, mainCpuMs, cpuMs, windowMs } = measured;
+  const { events, mainCpuMs, cpuMs, windowMs, refused, mostMiB } = measured;
   const mainMicros = mainCpuMs * 1000;
   const seen = profile.javaScript + profile.garbageCollection + profile.program;
   // The profiler counts the loop as idle from its wait until JavaScript runs again, including
@@ -40,6 +44,8 @@ export function summaryText(profile: ProfileSummary, measured: Measured): string
     `${(windowMs / 1000).toFixed(1)} s, ${events.toLocaleString('en-US')} events acknowledged`,
     `main thread: ${perEvent(mainMicros)} us of CPU per event, profiler included`,
     `other threads: ${perEvent((cpuMs - mainCpuMs) * 1000)} us of CPU per event`,
+    `rejected: ${refused.toLocaleString('en-US')} events`,
+    `maximum, MiB: ${[...mostMiB].map(([name, mib]) => `${name} ${mib.toFixed(1)}`).join(', ')}`,
   ];
   return [
     measured.setup,

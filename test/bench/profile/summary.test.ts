@@ -8,6 +8,11 @@ const measured = {
   events: 2_000,
   mainCpuMs: 40,
   cpuMs: 50,
+  refused: 1_200,
+  mostMiB: new Map([
+    ['forebay_buffer_bytes', 16],
+    ['resident', 90.26],
+  ]),
 };
 const profile = {
   idle: 1_970_000,
@@ -29,6 +34,8 @@ test('shares refer to the CPU time counted by the kernel, with the cost per even
     '2.0 s, 2,000 events acknowledged',
     'main thread: 20.00 us of CPU per event, profiler included',
     'other threads: 5.00 us of CPU per event',
+    'rejected: 1,200 events',
+    'maximum, MiB: forebay_buffer_bytes 16.0, resident 90.3',
     'JavaScript, native functions it calls by name | 60% | 12.00',
     'garbage collection | 5% | 1.00',
     'native code (program) | 10% | 2.00',
