@@ -1,6 +1,7 @@
 /**
- * Writes a CPU profile of one worker under one of the LOADS to bench/out/profile/, and summarizes it
- * with its memory: `node --import tsx bench/profile.ts [LOAD]`. Uses the same Kafka as bench/run.ts.
+ * Writes a CPU profile of one worker under one of the LOADS to bench/out/profile/, and summarizes
+ * it with its memory: `node --import tsx bench/profile.ts [LOAD]`. Uses the same Kafka as
+ * bench/run.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,7 +33,7 @@ interface ProfiledLoad {
 const LOADS: Readonly<Record<string, ProfiledLoad>> = {
   single: { eventsPerSecond: 20_000, eventsPerFrame: 1 },
   batched: { eventsPerSecond: 100_000, eventsPerFrame: 50 },
-  // More than a core can handle, with a buffer smaller than what the connections may have in flight.
+  // More than a core can handle, and a buffer smaller than what connections may have in flight.
   full: {
     eventsPerSecond: 500_000,
     eventsPerFrame: 50,

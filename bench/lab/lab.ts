@@ -222,7 +222,7 @@ export class Lab {
     }
   }
 
-  /** Runs one window of load, like {@link measure}, once: it may find a load client that is late. */
+  /** Runs one window of load, like {@link measure}, once: the load client may be late. */
   async attempt(
     target: Target,
     shape: Shape = {},
