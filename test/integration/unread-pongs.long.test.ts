@@ -30,9 +30,12 @@ const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
 
 const closed = async (reason: string) =>
   (await freshMetrics(stage.gateway)).value('forebay_connections_closed_total', { reason });
-/** Connections closed for unread pongs: see `pings` in test/fixtures/transport-differences.ts. */
-const closedForPings = async () =>
-  (await closed('slow_consumer')) + (TRANSPORT === 'node' ? await closed('flooding') : 0);
+/**
+ * Connections closed for their pings: unread pongs, or pings that take a turn of the event loop far
+ * beyond its time. A slow machine comes to the latter first, and so does `node`: see `pings` in
+ * test/fixtures/transport-differences.ts.
+ */
+const closedForPings = async () => (await closed('slow_consumer')) + (await closed('flooding'));
 const resident = async () =>
   (await freshMetrics(stage.gateway)).value('forebay_worker_resident_bytes');
 
@@ -64,7 +67,7 @@ for (const [payload, protocols] of [
 ] as const) {
   const size = `pings of ${payload.length} bytes`;
 
-  test(`${size}, pongs never read: slow_consumer, memory is bounded, others are served`, async (t) => {
+  test(`${size}, pongs never read: closed, memory is bounded, others are served`, async (t) => {
     const bystander = await GoodClient.start(stage.gateway.wsUrl);
     await bystander.serve(20);
     const calmBytes = await resident();
@@ -99,7 +102,6 @@ test('a client with many unread bytes is closed without a further ping', async (
     await client.send(packet);
     await beat();
   }
-  if (TRANSPORT !== 'node') assert.equal(await closed('flooding'), 0);
   const over = async () => (await closedForPings()) - before === 1;
   await until(over, { what: 'the end of it' });
 });
@@ -134,7 +136,6 @@ test('a client that reads is served, and gets each pong of any number of pings',
     }
   }
   assert.equal(await closedForPings(), before);
-  if (TRANSPORT !== 'node') assert.equal(await closed('flooding'), 0);
 });
 
 test('a client that reads is not closed for acks between many pongs', async () => {
@@ -150,7 +151,7 @@ test('a client that reads is not closed for acks between many pongs', async () =
   assert.equal(await closed('slow_consumer'), before);
 });
 
-test('the gateway has no errors at the end', async () => {
-  if (TRANSPORT !== 'node') assert.equal(await closed('flooding'), 0);
+test('some were closed for unread pongs, and the gateway has no errors at the end', async () => {
+  if (TRANSPORT !== 'node') assert((await closed('slow_consumer')) > 0);
   assert.deepEqual(stage.gateway.errors, []);
 });
