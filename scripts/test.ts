@@ -58,20 +58,61 @@ const AT_ONCE = 4;
 const BROWSERS_AT_ONCE = 2;
 /** Timeout of a file, many times what the longest takes: a longer one hangs. */
 const FILE_MS = 600_000;
+/**
+ * Tests whose first failure counts also with RERUN_FAILED=1: they compare acknowledged with stored
+ * events, and a loss that does not recur is still one.
+ */
+const RECONCILES = /\.reconcile\(/;
+const SIMULATION = /^test\/simulation\//;
+/** More failed files than these are due to a defect, not to other load on the machine. */
+const RERUN_AT_MOST = 3;
+
+function mayRunAgain(file: string): boolean {
+  return process.env.RERUN_FAILED === '1' && !SIMULATION.test(file) && !uses(RECONCILES, [file]);
+}
+
 /** Summary line of the test runner. */
 const FIGURE = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 
-/** Runs groups of test files sequentially, reported as one run of the test runner. */
+/** The used subset of the test runner's events for reporters. */
+interface TestEvent {
+  readonly type: string;
+  readonly data: {
+    readonly nesting?: number;
+    readonly name?: string;
+    readonly message?: string;
+    readonly file?: string;
+  };
+}
+
+/** The events of one run of a test file. */
+interface FileRun {
+  readonly file: string;
+  readonly events: readonly TestEvent[];
+  /** Names of its failed tests. */
+  readonly failed: readonly string[];
+}
+
+async function runFile(file: string, signal: AbortSignal): Promise<FileRun> {
+  const events: TestEvent[] = [];
+  if (!signal.aborted) {
+    const stream = run({ files: [file], signal, timeout: FILE_MS });
+    for await (const event of stream as AsyncIterable<TestEvent>) events.push(event);
+  }
+  const failures = events.filter(({ type }) => type === 'test:fail');
+  return { file, events, failed: failures.map(({ data }) => data.name ?? file) };
+}
+
+/**
+ * Runs groups of test files sequentially, reported as one run of the test runner. With
+ * RERUN_FAILED=1 a few failed files run again, alone, and their second result counts.
+ */
 async function* inTurn(groups: { files: string[]; concurrency: number }[], signal: AbortSignal) {
+  const start = performance.now();
   const figures = new Map<string, number>();
   let summary: TestEvent | undefined;
-  for (const group of groups) {
-    if (group.files.length === 0) continue;
-    for await (const event of run({
-      ...group,
-      signal,
-      timeout: FILE_MS,
-    }) as AsyncIterable<TestEvent>) {
+  function* report({ events }: FileRun) {
+    for (const event of events) {
       const [, figure, value] = FIGURE.exec(event.data.message ?? '') ?? [];
       const ofAll = event.data.file === undefined;
       if (event.type === 'test:summary' && ofAll) summary = event;
@@ -79,16 +120,29 @@ async function* inTurn(groups: { files: string[]; concurrency: number }[], signa
       else figures.set(figure, (figures.get(figure) ?? 0) + Number(value));
     }
   }
-  for (const [figure, value] of figures) {
-    yield { type: 'test:diagnostic', data: { nesting: 0, message: `${figure} ${value}` } };
+  const failed: FileRun[] = [];
+  for (const { files, concurrency } of groups) {
+    // All results fit into its buffer, so that a slow file holds up no other.
+    const options = { concurrency, highWaterMark: Math.max(files.length, concurrency) };
+    const runs = Readable.from(files).map((file: string) => runFile(file, signal), options);
+    for await (const fileRun of runs as AsyncIterable<FileRun>) {
+      if (fileRun.failed.length > 0 && mayRunAgain(fileRun.file)) failed.push(fileRun);
+      else yield* report(fileRun);
+    }
   }
+  const again = failed.length > RERUN_AT_MOST ? [] : failed;
+  for (const first of failed) {
+    yield* report(again.includes(first) ? await runFile(first.file, signal) : first);
+  }
+  const diagnostic = (message: string): TestEvent => {
+    return { type: 'test:diagnostic', data: { nesting: 0, message } };
+  };
+  for (const { file, failed: names } of again) {
+    yield diagnostic(`run again, since it failed at first: ${file}: ${names.join('; ')}`);
+  }
+  figures.set('duration_ms', performance.now() - start);
+  for (const [figure, value] of figures) yield diagnostic(`${figure} ${value}`);
   if (summary !== undefined) yield summary;
-}
-
-/** The used subset of the test runner's events for reporters. */
-interface TestEvent {
-  readonly type: string;
-  readonly data: { readonly nesting?: number; readonly message?: string; readonly file?: string };
 }
 
 /** @returns whether all passed */

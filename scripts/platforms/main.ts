@@ -41,6 +41,7 @@ async function runUnder(major: string, passes: readonly Pass[], signal: AbortSig
     HOME: '/root',
     LANG: 'C.UTF-8',
     FOREBAY_KAFKA_JARS: await copyJars(),
+    RERUN_FAILED: process.env.RERUN_FAILED,
   };
   let passed = true;
   for (const { transport, files } of passes) {

@@ -51,6 +51,44 @@ test('a test whose tool is missing is skipped by name and counted; REQUIRE_TOOLS
   }
 });
 
+/** Runs a test that fails in its first run, and one that passes, by scripts/test.ts. */
+function runUnsteady(more: string, env: NodeJS.ProcessEnv) {
+  const folder = mkdtempSync(join(tmpdir(), 'forebay-again-'));
+  const steady = join(folder, 'steady.test.ts');
+  const unsteady = join(folder, 'unsteady.test.ts');
+  writeFileSync(steady, "import { test } from 'node:test'; test('it passes', () => {});");
+  writeFileSync(
+    unsteady,
+    `import { existsSync, writeFileSync } from 'node:fs';
+    import { test } from 'node:test';
+    ${more}
+    test('it passes from the second run on', () => {
+      if (existsSync('${folder}/ran')) return;
+      writeFileSync('${folder}/ran', '');
+      throw new Error('the first run');
+    });`,
+  );
+  const { NODE_TEST_CONTEXT: _, RERUN_FAILED: __, ...rest } = process.env;
+  const args = ['--import', 'tsx', 'scripts/test.ts', steady, unsteady];
+  const options = { encoding: 'utf8', env: { ...rest, ...env } } as const;
+  const { status, stdout } = spawnSync(process.execPath, args, options);
+  rmSync(folder, { recursive: true });
+  return { status, stdout, counts: /pass (\d+)\n.*fail (\d+)/.exec(stdout)?.slice(1) };
+}
+
+test('with RERUN_FAILED=1 a failed file runs again and is named; without it, the run fails', () => {
+  const again = runUnsteady('', { RERUN_FAILED: '1' });
+  assert.deepEqual([again.status, again.counts], [0, ['2', '0']], again.stdout);
+  assert.match(again.stdout, /run again, .*unsteady\.test\.ts: it passes from the second run on/);
+  const once = runUnsteady('', {});
+  assert.deepEqual([once.status, once.counts], [1, ['1', '1']], once.stdout);
+});
+
+test('a test that compares acknowledged with stored events never runs again', () => {
+  const { status, counts } = runUnsteady('({}).ledger?.reconcile();', { RERUN_FAILED: '1' });
+  assert.deepEqual([status, counts], [1, ['1', '1']]);
+});
+
 test('a run of many files prints no warnings', () => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-files-'));
   try {
