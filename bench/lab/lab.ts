@@ -35,7 +35,7 @@ const STANDARD = {
 };
 const TIMES: LoadTimes = { warmUpMs: 400, windowMs: 2_000, settleMs: 10_000 };
 export const PARTITIONS = 12;
-const TRIES = 2;
+const TRIES = 4;
 /** Allowed memory of a worker beyond its buffer. */
 const MEMORY_OVERHEAD_MIB = 100;
 
