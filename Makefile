@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 TS := node --import tsx
 KAFKA := $(TS) deploy/kafka/cli.ts
+# Its exit code if nothing is installed that could run Kafka.
+NO_TOOLS := 3
 
 NODE_VERSION := $(shell { node --version; } 2>/dev/null)
 NODE_MAJOR := $(firstword $(subst ., ,$(NODE_VERSION)))
@@ -64,10 +66,17 @@ $(BUILT): $(MODULES) $(SOURCES)
 # exec: Ctrl-C then reaches only node, and only once.
 .PHONY: run
 run: gateway-node setup build ## start the gateway on port 9000, and Kafka unless KAFKA_BROKERS is set
-	@if [ -z "$$KAFKA_BROKERS" ]; then $(KAFKA) up || exit 1; fi; \
+	@if [ -t 1 ]; then export LOG_PRETTY="$${LOG_PRETTY:-1}"; fi; \
+	if [ -z "$$KAFKA_BROKERS" ]; then $(KAFKA) up; status=$$?; \
+	  if [ $$status = $(NO_TOOLS) ]; then $(KAFKA) micro $$$$; exec node dist/main.js micro; fi; \
+	  [ $$status = 0 ] || exit 1; \
+	fi; \
 	KAFKA_BROKERS=$$($(KAFKA) run $$$$) || exit 1; export KAFKA_BROKERS; \
-	if [ -t 1 ]; then export LOG_PRETTY="$${LOG_PRETTY:-1}"; fi; \
 	exec node dist/main.js
+
+.PHONY: micro
+micro: gateway-node setup build ## start the gateway on port 9000 without Kafka, events in memory, or ARGS="--data events"
+	@$(KAFKA) micro $$$$; exec node dist/main.js micro $(ARGS)
 
 .PHONY: kafka
 kafka: $(MODULES) ## start Kafka on port 9092, or ARGS="--port 9192", until make kafka-stop
@@ -83,7 +92,7 @@ LISTEN_ARGS = $(TOPIC_ARGS) $(ARGS)
 .PHONY: listen
 listen: build ## print events, all or STREAM=orders or TOPIC=name, ARGS="--from -15m --filter clientId=me", or ARGS=--help
 	@settings=$$($(KAFKA) listen $(LISTEN_ARGS)) || exit 1; eval "$$settings"; \
-	exec node dist/main.js listen $(LISTEN_ARGS)
+	exec node dist/main.js listen "$$@" $(LISTEN_ARGS)
 
 .PHONY: schema-try
 schema-try: build ## validate stored events with SCHEMA=new.json, of STREAM=orders or TOPIC=name, ARGS="--from -1d"

@@ -27,6 +27,8 @@ export interface GatewayOptions {
   readonly nodeArgs?: readonly string[];
   /** File of the command, if it is not this project's. */
   readonly main?: string;
+  /** Arguments of the command, such as `['micro']`. */
+  readonly args?: readonly string[];
   /** Command that executes Node.js, such as `['prlimit', '--nofile=512']`. */
   readonly wrapper?: readonly string[];
 }
@@ -57,11 +59,12 @@ export class Gateway {
 
   constructor(options: GatewayOptions, port: number, adminPort: number) {
     const { brokers, topic, env = {}, nodeArgs = [], main = MAIN, wrapper = [] } = options;
+    const ofCommand = options.args ?? [];
     if (!existsSync(main)) throw new Error(`${main} is missing: make build`);
     this.port = port;
     this.adminPort = adminPort;
     this.secure = env.FOREBAY_TLS_CERT_FILE !== undefined;
-    const [command, ...args] = [...wrapper, process.execPath, ...nodeArgs, main];
+    const [command, ...args] = [...wrapper, process.execPath, ...nodeArgs, main, ...ofCommand];
     this.#child = spawn(command!, args, {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -3,6 +3,7 @@
  *   up [--port 9092]   starts Kafka
  *   down               stops it
  *   run PID            prints the brokers for the gateway that PID becomes, and records it
+ *   micro PID          records the `forebay micro` that PID becomes
  *   listen [OPTIONS]   prints settings for `listen` with these options, as lines for a shell
  */
 import { join } from 'node:path';
@@ -10,12 +11,17 @@ import { readOptions, shown, wholeNumber } from '../../src/cli/command-line.ts';
 import { parseListenArguments } from '../../src/cli/listen/arguments.ts';
 import { chooseGateway, recordGateway, shellLines } from './gateways.ts';
 import { down, PLACE, runningBrokers, up } from './service.ts';
+import { NoTools } from './tools.ts';
 
+const TAKE_PID: ReadonlySet<string | undefined> = new Set(['run', 'micro']);
 const USAGE = 'usage: make kafka [ARGS="--port 9092"], make kafka-stop';
 const say = (line: string) => console.log(line);
 /** In the checkout of the Makefile, even if deploy/ is a link. */
 const GATEWAYS = join(process.cwd(), '.cache/gateways');
 const NO_KAFKA = 'no local Kafka is running: start it with make kafka, or set KAFKA_BROKERS';
+
+/** Exit code of `up` if nothing is installed that could run Kafka. */
+const NO_TOOLS = 3;
 
 class UsageError extends Error {}
 
@@ -26,13 +32,24 @@ function printBrokersFor(pid: number): number {
     console.error(NO_KAFKA);
     return 1;
   }
+  record(pid, { ...process.env, KAFKA_BROKERS: brokers });
+  say(brokers);
+  return 0;
+}
+
+/** Says that `forebay micro` takes the place of a gateway with Kafka. */
+function announceMicro(pid: number): number {
+  console.error('starting forebay micro, which is not Kafka: docs/micro.md');
+  record(pid, process.env, true);
+  return 0;
+}
+
+function record(pid: number, env: NodeJS.ProcessEnv, isMicro = false): void {
   try {
-    recordGateway(GATEWAYS, pid, { ...process.env, KAFKA_BROKERS: brokers });
+    recordGateway(GATEWAYS, pid, env, isMicro);
   } catch (error) {
     console.error(`make listen cannot find this gateway: ${(error as Error).message}`);
   }
-  say(brokers);
-  return 0;
 }
 
 function printListenSettings(options: readonly string[]): number {
@@ -40,7 +57,8 @@ function printListenSettings(options: readonly string[]): number {
   if (topic === 'none') return 0;
   const choice = chooseGateway(GATEWAYS, { ...process.env, ...topic }, runningBrokers(PLACE));
   for (const note of choice.notes) console.error(`forebay: ${note}`);
-  if (!process.env.KAFKA_BROKERS && choice.settings.KAFKA_BROKERS === undefined) {
+  const isMicro = choice.micro !== undefined;
+  if (!isMicro && !process.env.KAFKA_BROKERS && choice.settings.KAFKA_BROKERS === undefined) {
     console.error(NO_KAFKA);
     return 1;
   }
@@ -54,8 +72,8 @@ function printListenSettings(options: readonly string[]): number {
  */
 function topicToRead(options: readonly string[]): { KAFKA_TOPIC?: string } | 'none' {
   try {
-    const { help, topic, stream } = parseListenArguments(options);
-    if (help) return 'none';
+    const { help, micro, topic, stream } = parseListenArguments(options);
+    if (help || micro !== undefined) return 'none';
     if (topic !== undefined) return { KAFKA_TOPIC: topic };
     return stream === undefined ? {} : { KAFKA_TOPIC: '' };
   } catch {
@@ -74,7 +92,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const unknown = () => wrong(`unknown command ${shown(positionals.join(' '))}`);
   const [command, pid, ...more] = positionals;
-  if (more.length > 0 || (pid === undefined) !== (command !== 'run')) throw unknown();
+  if (more.length > 0 || (pid === undefined) === TAKE_PID.has(command)) throw unknown();
   if (values.port !== undefined && command !== 'up') throw wrong('--port needs the command up');
   switch (command) {
     case 'up': {
@@ -91,6 +109,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     case 'run':
       return printBrokersFor(Number(pid));
+    case 'micro':
+      return announceMicro(Number(pid));
     default:
       throw unknown();
   }
@@ -102,5 +122,5 @@ try {
   const isUsage = error instanceof UsageError;
   const message = error instanceof Error ? error.message : String(error);
   console.error(isUsage ? `kafka: ${message} (${USAGE})` : message);
-  process.exitCode = isUsage ? 2 : 1;
+  process.exitCode = isUsage ? 2 : error instanceof NoTools ? NO_TOOLS : 1;
 }

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { adminUrl } from '../../src/cli/admin-port.ts';
 import { SETTING_ENTRIES, SETTINGS } from '../../src/config/settings.ts';
 import { startOf } from './processes.ts';
 
@@ -19,6 +20,8 @@ export interface GatewayRecord {
   readonly settings: Readonly<Record<string, string>>;
   /** Names of the Kafka secrets that were set. */
   readonly secrets: readonly string[];
+  /** Admin port of a `forebay micro`; absent = a gateway with Kafka. */
+  readonly micro?: string;
 }
 
 /** Settings for `listen`, and their origin. */
@@ -27,6 +30,8 @@ export interface Choice {
   readonly settings: Readonly<Record<string, string>>;
   /** Lines to print: the chosen gateway, the others, and missing settings. */
   readonly notes: readonly string[];
+  /** Admin port of the chosen `forebay micro`; absent = a topic is read. */
+  readonly micro?: string;
 }
 
 const FOR_KAFKA = SETTING_ENTRIES.map(([, setting]) => setting).filter(({ env }) =>
@@ -40,8 +45,16 @@ const { env: SCHEMA } = SETTINGS.eventSchema;
 const FOR_EVENTS = [STREAMS, SCHEMA, SETTINGS.keyField.env, SETTINGS.idField.env];
 const RECORDED = [...READ_BY_LISTEN, ...FOR_EVENTS, SETTINGS.port.env];
 
-/** Records the gateway that the process `pid` is about to become; its settings are in `env`. */
-export function recordGateway(folder: string, pid: number, env: Environment): void {
+/**
+ * Records the gateway that the process `pid` is about to become; its settings are in `env`.
+ * @param isMicro it is a `forebay micro`
+ */
+export function recordGateway(
+  folder: string,
+  pid: number,
+  env: Environment,
+  isMicro = false,
+): void {
   const processStart = startOf(pid);
   if (processStart === undefined) throw new Error(`no process ${pid}`);
   mkdirSync(folder, { recursive: true });
@@ -59,6 +72,7 @@ export function recordGateway(folder: string, pid: number, env: Environment): vo
       ),
     ),
     secrets: SECRETS.filter((name) => env[name]),
+    ...(isMicro && { micro: adminUrlIn(env) }),
   };
   const partial = `${fileOf(folder, pid)}.partial`;
   writeFileSync(partial, `${JSON.stringify(record, null, 2)}\n`);
@@ -80,6 +94,10 @@ export function chooseGateway(
   const fitting = all.filter((record) => fits(record, env));
   const topic = env[TOPIC];
   const chosen = fitting.find((record) => topicOf(record) === topic) ?? fitting[0];
+  if (chosen?.micro !== undefined) {
+    const { micro } = chosen;
+    return { settings: {}, notes: [microNote(chosen, micro)], micro };
+  }
   if (chosen !== undefined) {
     const inherited = Object.entries(chosen.settings).filter(([name]) => isInherited(name, env));
     return { settings: Object.fromEntries(inherited), notes: notesOf(chosen, all, env) };
@@ -92,11 +110,27 @@ export function chooseGateway(
 }
 
 /** Formats the choice as lines for a POSIX shell. */
-export function shellLines({ settings }: Choice): string {
+export function shellLines({ settings, micro }: Choice): string {
   const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
-  return Object.entries(settings)
-    .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
-    .join('');
+  const exports = Object.entries(settings).map(
+    ([name, value]) => `export ${name}=${quoted(value)}\n`,
+  );
+  // Arguments for `listen`.
+  const others = micro === undefined ? [] : [`set -- --micro ${quoted(micro)}\n`];
+  return [...exports, ...others].join('');
+}
+
+/** Returns the URL of the admin port with the settings in `env`. */
+function adminUrlIn(env: Environment): string {
+  const { adminHost, adminPort } = SETTINGS;
+  return adminUrl({
+    adminHost: env[adminHost.env] || adminHost.defaultText,
+    adminPort: Number(env[adminPort.env] || adminPort.defaultText),
+  });
+}
+
+function microNote(record: GatewayRecord, micro: string): string {
+  return `forebay micro on port ${portOf(record)} has its events in a log at ${micro}, not in Kafka`;
 }
 
 /**
@@ -115,6 +149,7 @@ function isInherited(name: string, env: Environment): boolean {
 function fits(record: GatewayRecord, env: Environment): boolean {
   const { [SETTINGS.kafkaBrokers.env]: brokers, [SETTINGS.port.env]: port } = env;
   const own = new Set(addressesIn(brokersOf(record)));
+  if (record.micro !== undefined) return !brokers && (!port || port === portOf(record));
   const hasBroker = !brokers || addressesIn(brokers).some((address) => own.has(address));
   return hasBroker && (!port || port === portOf(record));
 }
@@ -158,7 +193,9 @@ function notesWithout(
     const what = asked.map((name) => `${name}=${env[name]}`).join(' and ');
     return [`no gateway of make run has ${what} (${known.join('; ')}): ${fallback}`];
   }
-  const [ended] = records.filter((record) => fits(record, { ...env, [SETTINGS.port.env]: '' }));
+  const [ended] = records.filter(
+    (record) => record.micro === undefined && fits(record, { ...env, [SETTINGS.port.env]: '' }),
+  );
   if (ended === undefined || topicOf(ended) === SETTINGS.kafkaTopic.defaultText) return [];
   const file = ended.settings[STREAMS];
   const choice = file === undefined ? `${TOPIC}=${topicOf(ended)}` : `${STREAMS}=${file}`;
@@ -167,6 +204,7 @@ function notesWithout(
 }
 
 function placeOf(record: GatewayRecord): string {
+  if (record.micro !== undefined) return `the log of forebay micro at ${record.micro}`;
   return `${topicOf(record)} at ${brokersOf(record)}`;
 }
 

@@ -12,7 +12,7 @@ import { haveJars, isAlive, ROOT } from './jars.ts';
 import { aliveNodes } from './node.ts';
 import { freePorts, isFree } from './ports.ts';
 import { argumentsOf } from './processes.ts';
-import { findAnyJava, findDocker, hasMaven, missingTools, runsOnJava } from './tools.ts';
+import { findAnyJava, findDocker, hasMaven, missingTools, NoTools, runsOnJava } from './tools.ts';
 
 export interface State {
   kind: 'java' | 'docker';
@@ -188,7 +188,8 @@ async function reuse(place: Place): Promise<State | undefined> {
 /**
  * Ensures that Kafka runs: reuses a running one, or starts one on the existing data.
  * @param asked required port
- * @throws Error if it fails to start, or runs on another port than `asked`
+ * @throws Error if it fails to start, or runs on another port than `asked`; NoTools if nothing is
+ * installed to run it
  */
 export function up(place: Place, say: Say, asked?: number): Promise<State> {
   return locked(place, async () => {
@@ -205,7 +206,10 @@ export function up(place: Place, say: Say, asked?: number): Promise<State> {
       state = await startJava(place, await choosePort(place, asked, say), say);
     } else {
       const docker = findDocker();
-      if (docker !== 'usable') throw new Error(missingTools({ ...tools, docker }));
+      if (docker !== 'usable') {
+        const message = missingTools({ ...tools, docker });
+        throw docker === 'not installed' ? new NoTools(message) : new Error(message);
+      }
       state = startDocker(await choosePort(place, asked, say), say);
     }
     await writeState(place, state);

@@ -91,6 +91,9 @@ export function runsOnJava(
   return platform !== 'win32' && maven && java !== undefined && isRecent(java);
 }
 
+/** No program is installed that could run a local Kafka. */
+export class NoTools extends Error {}
+
 /**
  * Returns one line: why no local Kafka can run, and what to install, with the names of packages.
  * @param tools those of {@link runsOnJava} = false

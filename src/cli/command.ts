@@ -1,12 +1,12 @@
 /** The command. Modules of a subcommand are loaded on demand, so that each starts quickly. */
 import cluster from 'node:cluster';
-import { readFileSync } from 'node:fs';
 import { commandName } from '../common/command-name.ts';
 import { complain, EXIT, StartError } from '../common/errors.ts';
-import { type Config, readConfig, unknownSettings } from '../config/config.ts';
+import { readConfig, unknownSettings } from '../config/config.ts';
 import { describeConfig, settingsHelp } from '../config/reference.ts';
 import type { ToPrimary } from '../ipc.ts';
 import { WORKER_SLOT } from '../primary/worker-env.ts';
+import { serve, transportOf, version } from './serve.ts';
 
 function help(): string {
   const me = commandName();
@@ -15,6 +15,7 @@ function help(): string {
 usage: ${me}            run the gateway
        ${me} config     print the effective settings without secrets, and check their files
        ${me} health     check that the gateway with these settings is alive; --ready: ready
+       ${me} micro      run it in one process without Kafka, for tests; see micro --help
        ${me} listen     print the events of the topic; see listen --help
        ${me} replay     produce dead letters that pass now to their stream; see replay --help
        ${me} key new    create an API key; see key --help
@@ -54,25 +55,14 @@ async function run(main: string, [command, ...rest]: readonly string[]): Promise
     const { runHealth } = await import('./health.ts');
     return runHealth(rest);
   }
+  if (command === 'micro') {
+    const { runMicro } = await import('./micro/command.ts');
+    return runMicro(rest, () => readConfig(process.env));
+  }
   if (rest.length > 0) throw usage(`${command} takes no arguments`);
   switch (command) {
-    case undefined: {
-      demandPrimary();
-      const { runPrimary } = await import('../primary/primary.ts');
-      const { checkFiles, loadStreams } = await import('../config/file-check.ts');
-      const config = readConfig(process.env);
-      const { name: transport, warnings } = await transportOf(config);
-      const registry = await registryOf(config);
-      return runPrimary(config, {
-        exec: main,
-        version: version(),
-        transport,
-        warnings: [...unknownSettings(process.env), ...warnings],
-        checkFiles: () => checkFiles(config, registry),
-        loadStreams: (keys) => loadStreams(config, keys, registry),
-        registry,
-      });
-    }
+    case undefined:
+      return serve(main, readConfig(process.env));
     case 'config':
       return showConfig();
     case '--help':
@@ -85,34 +75,6 @@ async function run(main: string, [command, ...rest]: readonly string[]): Promise
     default:
       throw usage(`unknown command ${JSON.stringify(command)}`);
   }
-}
-
-/**
- * Rejects a process that cannot fork workers: one forked by another program's cluster.
- * @throws StartError
- */
-function demandPrimary(): void {
-  if (cluster.isPrimary) return;
-  const problem =
-    process.channel === undefined
-      ? 'NODE_UNIQUE_ID is set, as in a worker of node:cluster: unset it'
-      : 'started as a worker of another program’s cluster (pm2 in cluster mode, node:cluster): start ' +
-        'it as one plain process (pm2 in fork mode, without -i), which forks FOREBAY_WORKERS workers';
-  throw new StartError(problem, EXIT.configuration);
-}
-
-/** Opens the schema registry, if streams can use one. @throws StartError for unusable files */
-async function registryOf(config: Config) {
-  if (config.streamsFile === undefined || config.schemaRegistryUrl === undefined) return undefined;
-  const { openRegistry } = await import('../schema-registry/open.ts');
-  return openRegistry(config);
-}
-
-/** Chooses the transport for all workers, with a warning if it is not the fast one. */
-async function transportOf(config: Config) {
-  const { chooseTransport } = await import('../worker/ingress/transport/choose-transport.ts');
-  const { name, reason } = chooseTransport(config.transport);
-  return { name, warnings: reason === undefined ? [] : [`transport: ${name}: ${reason}`] };
 }
 
 /** The command `config`. @throws StartError (exit code 2) for invalid settings or files */
@@ -140,11 +102,6 @@ async function showConfig(): Promise<number> {
 
 function usage(message: string): StartError {
   return new StartError(`${message}; see ${commandName()} --help`, EXIT.configuration);
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Runs a worker; reports a failed start to the primary, which logs it once for all workers. */

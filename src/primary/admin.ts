@@ -1,14 +1,27 @@
 /** The admin port: /metrics, /streams, /violations, /livez, /readyz, commands, live view. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { EVENT_CODES, REQUEST_CODES } from '../common/errors.ts';
+import { EVENT_CODES } from '../common/errors.ts';
 import type { Readiness } from '../ipc.ts';
 import { PAGE_HEADERS } from '../page/static-files.ts';
 import type { StreamsDescription } from '../streams/description.ts';
-import { refuseCommand, refuseViewer } from './commands.ts';
+import { type Refusal, refuseCommand, refuseViewer } from './commands.ts';
 import { type AdminNames, isAdminName } from './host-rule.ts';
 import type { LiveView } from './live-view/live-view.ts';
 import { type Endpoint, listenOn } from './ports.ts';
+import { isRead, refuse, refuseAs, refuseMethod, reply, replyJson } from './replies.ts';
 import type { StreamViolations } from './violations.ts';
+
+/**
+ * Paths of this port that only some instances have: answers a request, or returns undefined for a
+ * path that is not one of them.
+ * @param refusal rejection of this request if the path is for commands only
+ */
+export type AdminRoutes = (
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  refusal: Refusal | undefined,
+) => Promise<void> | undefined;
 
 export interface AdminSources extends AdminNames {
   /** Token that commands require; undefined = none is set. */
@@ -24,6 +37,7 @@ export interface AdminSources extends AdminNames {
   readonly version: string;
   readonly transport: string;
   readonly liveView: Pick<LiveView, 'watch'>;
+  readonly routes?: AdminRoutes | undefined;
   /** POST /drain: the instance stops. */
   drain(): void;
   /** POST /workers/restart */
@@ -73,6 +87,10 @@ export class Admin {
       return refuse(request, response, 'forbidden_origin', FOREIGN_NAME);
     }
     const path = request.url?.split('?', 1)[0];
+    const { routes, host, token } = this.#sources;
+    const refusal = routes && refuseCommand(request.headers, host, token);
+    const answered = routes?.(path ?? '', request, response, refusal);
+    if (answered !== undefined) return answered;
     switch (path) {
       case '/drain':
       case '/workers/restart':
@@ -126,10 +144,7 @@ export class Admin {
     if (request.method !== 'POST') return refuseMethod(request, response, 'POST');
     const { host, token } = this.#sources;
     const refusal = refuseCommand(request.headers, host, token);
-    if (refusal !== undefined) {
-      if (refusal.code === 'unauthorized') response.setHeader('WWW-Authenticate', 'Bearer');
-      return refuse(request, response, refusal.code, refusal.message);
-    }
+    if (refusal !== undefined) return refuseAs(request, response, refusal);
     if (path === '/drain') {
       this.#sources.drain();
       return replyJson(request, response, 202, { drain: 'begun' });
@@ -153,57 +168,4 @@ async function viewPage(
   if (!isRead(request)) return refuseMethod(request, response, 'GET, HEAD');
   for (const [name, value] of PAGE_HEADERS) response.setHeader(name, value);
   reply(request, response, 200, file.type, file.body);
-}
-
-function isRead({ method }: IncomingMessage): boolean {
-  return method === 'GET' || method === 'HEAD';
-}
-
-function refuseMethod(request: IncomingMessage, response: ServerResponse, allowed: string): void {
-  response.setHeader('Allow', allowed);
-  refuse(request, response, 'method_not_allowed');
-}
-
-/** Rejections of the catalog on this port. */
-type Refused =
-  | 'not_found'
-  | 'method_not_allowed'
-  | 'unauthorized'
-  | 'forbidden_origin'
-  | 'too_many_connections';
-
-function refuse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  code: Refused,
-  message: string = REQUEST_CODES[code].text,
-): void {
-  replyJson(request, response, REQUEST_CODES[code].http, { error: { code, message } });
-}
-
-/** Ends the body with a newline, so that a shell prompt after curl starts on its own line. */
-function replyJson(
-  request: IncomingMessage,
-  response: ServerResponse,
-  status: number,
-  value: object,
-): void {
-  reply(request, response, status, 'application/json', `${JSON.stringify(value)}\n`);
-}
-
-function reply(
-  request: IncomingMessage,
-  response: ServerResponse,
-  status: number,
-  contentType: string,
-  content: string | Buffer,
-): void {
-  const body = Buffer.from(content);
-  if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-store');
-  response.writeHead(status, {
-    'Content-Type': contentType,
-    'Content-Length': body.length,
-    'X-Content-Type-Options': 'nosniff',
-  });
-  response.end(request.method === 'HEAD' ? undefined : body);
 }

@@ -10,10 +10,16 @@ export type Level = 'info' | 'warn' | 'error';
 export class DeferredLog {
   #logger: Logger | undefined;
   #waiting: (readonly [Level, object, string])[] = [];
+  readonly #name: string;
+
+  /** @param name of the process in each line */
+  constructor(name = 'primary') {
+    this.#name = name;
+  }
 
   async load(config: Config): Promise<void> {
     const { createLogger } = await import('../logging/logger.ts');
-    this.#logger = createLogger(config, 'primary');
+    this.#logger = createLogger(config, this.#name);
     for (const line of this.#waiting) this.write(...line);
     this.#waiting = [];
   }

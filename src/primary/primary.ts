@@ -11,7 +11,6 @@
  *   SIGTERM, SIGINT, POST /drain      --> stop.ts: drain, deadline, exit code
  *   SIGHUP, POST /workers/restart     --> rolling-restart.ts: new workers, one by one
  */
-import type { KeyEntry } from '../api-keys/format.ts';
 import { EXIT, StartError } from '../common/errors.ts';
 import { isLoopback } from '../common/ip-addresses.ts';
 import { DEPRECATED_NODE_MAJORS, NODE_MAJORS, nodeMajor } from '../common/node-versions.ts';
@@ -19,9 +18,7 @@ import { type Config, requiresAuthentication } from '../config/config.ts';
 import type { FileWarnings } from '../config/file-check.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { OutageNotice, Readiness, ToPrimary, ToWorker, WorkerStatus } from '../ipc.ts';
-import type { SchemaRegistry } from '../schema-registry/registry.ts';
 import { implicitStream } from '../streams/implicit-stream.ts';
-import type { LoadedStreamFile } from '../streams/parse.ts';
 import type { StreamFile } from '../streams/stream-file.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
@@ -32,6 +29,7 @@ import { KeyFiles } from './key-files.ts';
 import type { LiveView } from './live-view/live-view.ts';
 import { Liveness } from './liveness.ts';
 import { MetricTotals, type WorkerCause } from './metric-totals.ts';
+import type { PrimaryOptions } from './options.ts';
 import { Outage } from './outage.ts';
 import { noticeOf, sameNotice } from './outage-notice.ts';
 import { adminEndpoint, probePort, urlOf } from './ports.ts';
@@ -49,29 +47,8 @@ import { TopicAdminElection } from './topic-admin-election.ts';
 import { InstanceViolations } from './violations.ts';
 import { workerEnvironment } from './worker-env.ts';
 
-export interface PrimaryOptions {
-  /** Script that the workers run. */
-  readonly exec: string;
-  readonly version: string;
-  /** Library that serves the port for clients. */
-  readonly transport: string;
-  /** Warnings about the environment, for the log. */
-  readonly warnings: readonly string[];
-  /** Reads the files that settings name. @throws StartError if one is unusable */
-  readonly checkFiles: () => Promise<FileWarnings>;
-  /**
-   * Reads the stream file; undefined = there is none.
-   * @param keys API keys, whose streams have to exist
-   * @throws StartError if it is unusable
-   */
-  readonly loadStreams: (
-    keys: readonly KeyEntry[] | undefined,
-  ) => Promise<LoadedStreamFile | undefined>;
-  /** Schema registry; undefined = there is none. */
-  readonly registry?: SchemaRegistry | undefined;
-}
-
 const ANY_CLIENT = 'authentication is not configured, accepting any client';
+const NOT_REPLACED = 'worker not replaced, it runs in the process of the primary';
 const DEPRECATED = 'Node.js version is deprecated';
 
 /**
@@ -89,11 +66,11 @@ class Primary {
   readonly #options: PrimaryOptions;
   readonly #slots: SlotAssignment;
   readonly #streams: CurrentStreams;
-  readonly #log = new DeferredLog();
+  readonly #log: DeferredLog;
   readonly #totals: MetricTotals;
   readonly #readinessCheck = new ReadinessCheck();
-  readonly #readinessLog = new ReadinessLog(this.#log, () => this.#stop.announced);
-  readonly #faultLog = new FaultLog(this.#log);
+  readonly #readinessLog: ReadinessLog;
+  readonly #faultLog: FaultLog;
   readonly #outage: Outage;
   #outageNotice: OutageNotice | undefined;
   readonly #supervisor: Supervisor;
@@ -112,10 +89,13 @@ class Primary {
   constructor(config: Config, options: PrimaryOptions, streams: StreamFile | undefined) {
     this.#config = config;
     this.#options = options;
+    const log = new DeferredLog(options.singleProcess?.name);
+    this.#log = log;
+    this.#readinessLog = new ReadinessLog(log, () => this.#stop.announced);
+    this.#faultLog = new FaultLog(log);
     this.#slots = SlotAssignment.of(config, streams);
     this.#totals = new MetricTotals(config.workers);
     this.#supervisor = this.#createSupervisor(options.exec);
-    const log = this.#log;
     const supervisor = this.#supervisor;
     const broadcast = (message: ToWorker) => supervisor.broadcast(message);
     this.#streams = new CurrentStreams({
@@ -178,6 +158,7 @@ class Primary {
       readiness: () => this.#readiness,
       version: options.version,
       transport: options.transport,
+      routes: options.singleProcess?.routes,
       streams: () => this.#streams.description,
       violations: () => this.#violations.list(),
       liveView: { watch: (response) => this.#liveView?.watch(response) ?? false },
@@ -191,6 +172,7 @@ class Primary {
   #createSupervisor(exec: string): Supervisor {
     return new Supervisor({
       exec,
+      createWorker: this.#options.singleProcess?.createWorker,
       slots: this.#config.workers,
       env: workerEnvironment(this.#config, this.#options.transport),
       hooks: {
@@ -278,6 +260,10 @@ class Primary {
     }
     void this.#streams.reread();
     logReloadedSchema(this.#log, this.#options.checkFiles);
+    if (this.#options.singleProcess !== undefined) {
+      this.#log.write('warn', { cause }, NOT_REPLACED);
+      return 'begun';
+    }
     return this.#rollingRestart.request(cause);
   }
 

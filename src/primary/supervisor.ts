@@ -19,7 +19,12 @@ import type { ToPrimary, ToWorker } from '../ipc.ts';
 import type { WORKER_STATES } from '../metrics/labels.ts';
 import type { WorkerCause } from './metric-totals.ts';
 import { WORKER_SLOT, type WorkerEnvironment } from './worker-env.ts';
-import { type Ending, WorkerProcess } from './worker-process.ts';
+import {
+  type CreateWorker,
+  type Ending,
+  type WorkerHandle,
+  WorkerProcess,
+} from './worker-process.ts';
 
 export type WorkerState = (typeof WORKER_STATES)[number];
 
@@ -50,6 +55,8 @@ export interface SupervisorHooks {
 export interface SupervisorOptions {
   /** File that workers run. */
   readonly exec: string;
+  /** Default: each worker is a process. */
+  readonly createWorker?: CreateWorker | undefined;
   readonly slots: number;
   /** Environment of the workers: additions to our own, and variables that they do not inherit. */
   readonly env: WorkerEnvironment;
@@ -57,7 +64,7 @@ export interface SupervisorOptions {
 }
 
 interface Worker {
-  readonly process: WorkerProcess;
+  readonly process: WorkerHandle;
   readonly slot: Slot;
   state: Exclude<WorkerState, 'dead'>;
   attached: boolean;
@@ -83,13 +90,15 @@ export class Supervisor {
   /** Live workers, by id. */
   readonly #workers = new Map<number, Worker>();
   readonly #exec: string;
+  readonly #createWorker: CreateWorker;
   readonly #env: WorkerEnvironment;
   readonly #hooks: SupervisorHooks;
   #stopping = false;
 
-  constructor({ exec, slots, env, hooks }: SupervisorOptions) {
+  constructor({ exec, createWorker, slots, env, hooks }: SupervisorOptions) {
     assert(slots >= 1, 'at least one worker');
     this.#exec = exec;
+    this.#createWorker = createWorker ?? ((...parts) => new WorkerProcess(...parts));
     this.#env = env;
     this.#hooks = hooks;
     this.#slots = Array.from({ length: slots }, (_, index) => ({
@@ -231,7 +240,7 @@ export class Supervisor {
       UWS_HTTP_MAX_HEADERS_SIZE: String(LIMITS.headersBytes),
     };
     const worker: Worker = {
-      process: new WorkerProcess(
+      process: this.#createWorker(
         env,
         (message) => this.#message(worker, message),
         (ending) => this.#ended(worker, ending),

@@ -9,6 +9,14 @@ export interface Ending {
   readonly signal: string | null;
 }
 
+/** A worker from its start to its end. */
+export type WorkerHandle = Pick<WorkerProcess, 'id' | 'pid' | 'send' | 'kill'>;
+
+/** Starts a worker; see the constructor of {@link WorkerProcess}. */
+export type CreateWorker = (
+  ...parameters: ConstructorParameters<typeof WorkerProcess>
+) => WorkerHandle;
+
 /** Time for which messages of an exited process may still be in transit. */
 const LAST_WORDS_MS = 500;
 

@@ -1,4 +1,5 @@
 import type { ToWorker } from '../ipc.ts';
+import { PROCESS_CHANNEL, type PrimaryChannel } from './primary-channel.ts';
 
 type MessageOf<T extends ToWorker['type']> = ToWorker & { readonly type: T };
 
@@ -9,8 +10,8 @@ export class Inbox {
   #receive: (message: ToWorker) => void = this.#keep;
 
   /** Receives from now on: messages that no listener expects are lost. */
-  constructor() {
-    process.on('message', (message: ToWorker) => this.#receive(message));
+  constructor(channel: Pick<PrimaryChannel, 'onMessage'> = PROCESS_CHANNEL) {
+    channel.onMessage((message) => this.#receive(message));
   }
 
   /** Returns the first message of a type; the others are kept. */

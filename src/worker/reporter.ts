@@ -8,7 +8,7 @@ import type { Acknowledger } from './acknowledger/acknowledger.ts';
 import type { LoopLag } from './loop-lag.ts';
 import type { InputMemory } from './overload/input-memory.ts';
 import type { MemoryLimit } from './overload/memory-limit.ts';
-import type { Producer } from './producer/producer.ts';
+import type { EventProducer } from './producer/event-producer.ts';
 import { residentBytes } from './resident-memory.ts';
 import type { ViolationRecorder } from './violation-recorder.ts';
 
@@ -28,7 +28,7 @@ const CPU = cell('forebay_worker_cpu_seconds_total');
 export interface ReporterParts {
   readonly budget: Budget;
   readonly topics: readonly Topic[];
-  readonly producer: Producer;
+  readonly producer: EventProducer;
   readonly acknowledger: Acknowledger;
   readonly lag: Pick<LoopLag, 'takeSeconds'>;
   readonly input: Pick<InputMemory, 'bytes' | 'limitBytes'>;

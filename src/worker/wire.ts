@@ -128,26 +128,31 @@ export interface IntakeStages {
   readonly violations: ViolationRecorder;
 }
 
-/** Creates the streams, the intake and the acknowledger. */
+/**
+ * Creates the streams, the intake and the acknowledger.
+ * @param observer receives each rejection, too
+ */
 export function wireIntake(
   settings: IntakeSettings,
   { budget, accumulator, topics }: EventBuffer,
   reporting: Reporting,
   declarations: StreamDeclarations,
+  observer?: Rejections,
 ): IntakeStages {
   const { counters, log } = reporting;
   const violations = new ViolationRecorder(() => counters.slots);
+  const rejections = observer === undefined ? violations : bothOf(violations, observer);
   const acknowledger = new Acknowledger(
     counters,
     new Credit(budget, settings.maxFrameBytes),
     (batch) => accumulator.release(batch),
     log,
-    violations,
+    rejections,
   );
   const reject: RejectionListener = (...rejection) => acknowledger.reject(...rejection);
   const instance = instanceName(settings);
   const deadLetters = new DeadLetters({ accumulator, budget, topics, counters, instance });
-  const intake = new Intake(accumulator, counters, reject, deadLetters, violations);
+  const intake = new Intake(accumulator, counters, reject, deadLetters, rejections);
   const table = createStreams(declarations, { budget, topics }, settings, {
     ...reporting,
     violations,
@@ -155,6 +160,18 @@ export function wireIntake(
   const streams = new ActiveStreams(table);
   const deliveries = new Deliveries(acknowledger, deadLetters, streams);
   return { acknowledger, intake, streams, deadLetters, deliveries, violations };
+}
+
+/** Receives each rejected event, or frame with the number of its events. */
+export type Rejections = Pick<ViolationRecorder, 'rejected'>;
+
+function bothOf(one: Rejections, other: Rejections): Rejections {
+  return {
+    rejected: (...rejection) => {
+      one.rejected(...rejection);
+      other.rejected(...rejection);
+    },
+  };
 }
 
 export type IngressSettings = Pick<

@@ -9,10 +9,8 @@ import { processSignals } from '../common/process-signals.ts';
 import type { Config } from '../config/config.ts';
 import { connectionBounds } from '../config/fd-limits.ts';
 import { LIMITS } from '../config/limits.ts';
-import type { OutageNotice, Readiness, ToPrimary, ToWorker } from '../ipc.ts';
-import { parseBrokerAddress } from '../kafka/broker-address.ts';
+import type { OutageNotice, Readiness, ToWorker } from '../ipc.ts';
 import { kafkaOptions } from '../kafka/client-options.ts';
-import { configuredCodec } from '../kafka/compression/codecs.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
 import { Counters } from '../metrics/counters.ts';
 import { creationOf, declaredCreation } from '../streams/topic-creation.ts';
@@ -20,26 +18,30 @@ import type { Topic } from './accumulator/topic.ts';
 import type { Authenticator } from './admission/authenticator.ts';
 import { createAuthenticator } from './admission/create-authenticator.ts';
 import { loadKernel } from './decoder/kernel/kernel.ts';
+import type { EventStorage } from './event-storage.ts';
 import { Faults } from './faults.ts';
 import { Inbox } from './inbox.ts';
 import { Listener } from './ingress/listener.ts';
+import { tlsFiles } from './ingress/tls.ts';
 import { loadTransport } from './ingress/transport/choose-transport.ts';
 import type { Transport } from './ingress/transport/transport.ts';
 import { LoopLag } from './loop-lag.ts';
 import { Eviction } from './overload/eviction.ts';
 import { MemoryLimit } from './overload/memory-limit.ts';
 import { pageSettings } from './page-settings.ts';
-import { Link } from './producer/link.ts';
-import type { Producer } from './producer/producer.ts';
+import { PROCESS_CHANNEL, type PrimaryChannel, type WorkerParts } from './primary-channel.ts';
+import type { DeliveryListener } from './producer/delivery-listener.ts';
+import type { EventProducer } from './producer/event-producer.ts';
+import { kafkaConnection } from './producer/kafka-connection.ts';
+import type { TopicListener } from './producer/topic-listener.ts';
+import { receiveStreams } from './receive-streams.ts';
 import { Reporter } from './reporter.ts';
 import type { StreamDeclarations } from './streams/create-streams.ts';
 import { StreamReload } from './streams/reload.ts';
-import { settingsStream } from './streams/settings-stream.ts';
 import {
   type EventBuffer,
   type Ingress,
   type IntakeStages,
-  type KafkaConnection,
   type Reporting,
   wireBuffer,
   wireIngress,
@@ -64,28 +66,18 @@ export async function runWorker(config: Config): Promise<void> {
   // Without a primary, nothing could stop or replace this worker.
   process.on('disconnect', () => process.exit(EXIT.failed));
   const log = createLogger(config, `worker ${process.env.FOREBAY_WORKER_SLOT}`);
-  const inbox = new Inbox();
-  const counters = new Counters();
-  const declarations = await receiveStreams(config, inbox, counters);
-  const authenticator = await createAuthenticator(config, log);
-  const transport = await loadTransport(config.transport);
-  await new Worker(config, declarations, { counters, log }, authenticator, transport).start(inbox);
+  await startWorker(config, { log, channel: PROCESS_CHANNEL });
 }
 
-/** Receives the streams of the stream file; without one, returns that of the settings. */
-async function receiveStreams(
-  config: Config,
-  inbox: Inbox,
-  counters: Counters,
-): Promise<StreamDeclarations> {
-  if (config.streamsFile === undefined) {
-    return { file: await settingsStream(config), areDeclared: false };
-  }
-  await sendToPrimary({ type: 'hello' });
-  const { file, version, slots } = await inbox.first('streams');
-  await sendToPrimary({ type: 'streamsApplied', version, failure: undefined });
-  counters.assign(slots);
-  return { file, areDeclared: true };
+/** Starts a worker; returns when it listens. @throws StartError, see {@link runWorker} */
+export async function startWorker(config: Config, parts: WorkerParts): Promise<void> {
+  const inbox = new Inbox(parts.channel);
+  const counters = new Counters();
+  const declarations = await receiveStreams(config, inbox, counters, parts.channel);
+  const authenticator = await createAuthenticator(config, parts.log);
+  const transport = await loadTransport(config.transport);
+  const worker = new Worker(config, declarations, counters, parts, authenticator, transport);
+  await worker.start(inbox);
 }
 
 class Worker {
@@ -96,17 +88,19 @@ class Worker {
   /** Topics that are being created or described. */
   readonly #administered = new Set<Topic>();
   readonly #log: Logger;
+  readonly #channel: PrimaryChannel;
+  readonly #storage: EventStorage | undefined;
   readonly #authenticator: Authenticator;
   readonly #buffer: EventBuffer;
   readonly #intakeStages: IntakeStages;
-  readonly #producer: Producer;
+  readonly #producer: EventProducer;
   readonly #ingress: Ingress;
   readonly #listener: Listener;
   readonly #counters: Counters;
   readonly #reportsPartial: boolean;
   readonly #reporter: Reporter;
   readonly #memory: MemoryLimit;
-  readonly #faults = new Faults((fault) => void sendToPrimary({ type: 'fault', fault }));
+  readonly #faults = new Faults((fault) => void this.#channel.send({ type: 'fault', fault }));
   readonly #lag = new LoopLag();
   /** Has begun to listen. */
   #listens = false;
@@ -118,7 +112,8 @@ class Worker {
   constructor(
     config: Config,
     declarations: StreamDeclarations,
-    { counters, log }: Pick<Reporting, 'counters' | 'log'>,
+    counters: Counters,
+    { log, channel, storage }: WorkerParts,
     authenticator: Authenticator,
     transport: Transport,
   ) {
@@ -126,15 +121,18 @@ class Worker {
     this.#counters = counters;
     this.#declarations = declarations;
     this.#log = log;
+    this.#channel = channel;
+    this.#storage = storage;
     this.#authenticator = authenticator;
     const reporting = { counters, log, faults: this.#faults };
     const buffer = wireBuffer(config, {
       streams: declarations.file.streams,
       areDeclared: declarations.areDeclared,
     });
-    const intakeStages = wireIntake(config, buffer, reporting, declarations);
+    const rejections = storage?.rejections(counters);
+    const intakeStages = wireIntake(config, buffer, reporting, declarations, rejections);
     const { acknowledger, streams, deliveries, violations } = intakeStages;
-    const producer = wireProducer(config, buffer, reporting, this.#kafka(), deliveries);
+    const producer = this.#createProducer(buffer, reporting, deliveries);
     const memory = new MemoryLimit(config.maxRssBytes, log);
     const connections = connectionBounds(config.maxConnections);
     const ingress = wireIngress(config, buffer, intakeStages, reporting, {
@@ -178,7 +176,7 @@ class Worker {
     });
     const stages = { budget, topics, producer, acknowledger, violations };
     const parts = { ...stages, lag: this.#lag, input, memory };
-    this.#reporter = new Reporter(reporting.counters, parts, sendToPrimary);
+    this.#reporter = new Reporter(reporting.counters, parts, (message) => channel.send(message));
   }
 
   /** Starts listening, and connecting to Kafka. @throws StartError */
@@ -229,32 +227,47 @@ class Worker {
     this.#declarations = { file, areDeclared: true };
     try {
       if (!(await this.#reload.apply(file))) return;
-      await sendToPrimary({ type: 'streamsApplied', version, failure: undefined });
+      await this.#channel.send({ type: 'streamsApplied', version, failure: undefined });
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
-      await sendToPrimary({ type: 'streamsApplied', version, failure: error.message });
+      await this.#channel.send({ type: 'streamsApplied', version, failure: error.message });
     }
   }
 
-  #kafka(): KafkaConnection {
-    const { clientId = '', ssl, sasl } = kafkaOptions(this.#config);
-    const link = { clientId, ssl: ssl as object | undefined, sasl, logger: this.#log };
+  #createProducer(
+    buffer: EventBuffer,
+    reporting: Reporting,
+    deliveries: DeliveryListener,
+  ): EventProducer {
+    const config = this.#config;
+    const topicListener = this.#topicListener();
+    if (this.#storage === undefined) {
+      const connection = kafkaConnection(config, this.#log, topicListener);
+      return wireProducer(config, buffer, reporting, connection, deliveries);
+    }
+    const file = () => this.#declarations.file;
+    return this.#storage.createProducer({
+      ...buffer,
+      ...reporting,
+      topicListener,
+      deliveries,
+      file,
+    });
+  }
+
+  #topicListener(): TopicListener {
     return {
-      bootstrap: this.#config.kafkaBrokers.map((broker) => parseBrokerAddress(broker)!),
-      createLink: (address) => new Link(address, link),
-      codec: configuredCodec(this.#config.compression),
-      topicListener: {
-        reached: () => this.#reporter.kafkaReached(),
-        topicMissing: (topic) => {
-          if (!this.#isDeclared(topic)) return;
-          void sendToPrimary({ type: 'topicMissing', topic: topic.name });
-        },
-        topicRecreated: ({ name: topic }) => void sendToPrimary({ type: 'topicRecreated', topic }),
-        unreachable: (why) => this.#reporter.kafka(why),
-        refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),
-        authenticationFailed: (error) =>
-          this.#fail(`Kafka authentication failed: ${printable(error)}`),
+      reached: () => this.#reporter.kafkaReached(),
+      topicMissing: (topic) => {
+        if (!this.#isDeclared(topic)) return;
+        void this.#channel.send({ type: 'topicMissing', topic: topic.name });
       },
+      topicRecreated: ({ name: topic }) =>
+        void this.#channel.send({ type: 'topicRecreated', topic }),
+      unreachable: (why) => this.#reporter.kafka(why),
+      refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),
+      authenticationFailed: (error) =>
+        this.#fail(`Kafka authentication failed: ${printable(error)}`),
     };
   }
 
@@ -265,6 +278,7 @@ class Worker {
         this.#outage = message.outage;
         break;
       case 'topicAdmin':
+        if (this.#storage !== undefined) break;
         for (const topic of this.#buffer.topics) {
           if ((message.topic ?? topic.name) === topic.name) void this.#administer(topic);
         }
@@ -316,7 +330,7 @@ class Worker {
     this.#administered.delete(topic);
     this.#reporter.topicCreation(topic.name, undefined);
     if (facts === undefined) return;
-    await sendToPrimary({ type: 'topicFacts', facts });
+    await this.#channel.send({ type: 'topicFacts', facts });
     this.#producer.refresh();
   }
 
@@ -354,8 +368,8 @@ class Worker {
     this.#producer.stop();
     this.#lag.stop();
     const left = this.#reporter.stop();
-    await sendToPrimary({ type: 'drained', left });
-    process.exit(left === 0 ? EXIT.clean : EXIT.failed);
+    await this.#channel.send({ type: 'drained', left });
+    this.#channel.exit(left === 0 ? EXIT.clean : EXIT.failed);
   }
 
   /** Waits for dead letters, but not for long: no sender waits for them. */
@@ -373,23 +387,11 @@ class Worker {
   }
 
   async #fail(message: string): Promise<void> {
-    await sendToPrimary({ type: 'fatal', message, exitCode: EXIT.failed });
-    process.exit(EXIT.failed);
+    await this.#channel.send({ type: 'fatal', message, exitCode: EXIT.failed });
+    this.#channel.exit(EXIT.failed);
   }
-}
-
-function tlsFiles({ tlsCertFile: certFile, tlsKeyFile: keyFile }: Config) {
-  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
 }
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Sends a message to the primary; resolves when it has left. */
-function sendToPrimary(message: ToPrimary): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.send === undefined) resolve();
-    else process.send(message, undefined, undefined, () => resolve());
-  });
 }

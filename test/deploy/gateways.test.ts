@@ -46,6 +46,26 @@ test('topic and brokers of the running gateway, and its Kafka settings', () => {
   });
 });
 
+test('the log of the running forebay micro, unless brokers are set', () => {
+  const process = spawn('sleep', ['600']);
+  processes.push(process);
+  const settings = { FOREBAY_PORT: '9100', FOREBAY_ADMIN_PORT: '9101', KAFKA_TOPIC: 'foo' };
+  recordGateway(folder, process.pid!, settings, true);
+  const choice = choose({}, OURS);
+  const micro = 'http://127.0.0.1:9101';
+  const note = `forebay micro on port 9100 has its events in a log at ${micro}, not in Kafka`;
+  assert.deepEqual(choice, { settings: {}, notes: [note], micro });
+  assert.equal(shellLines(choice), `set -- --micro '${micro}'\n`);
+  assert.equal(choose({ KAFKA_BROKERS: '127.0.0.1:9092' }).micro, undefined);
+  assert.equal(choose({ FOREBAY_PORT: '9000' }).micro, undefined);
+  record({ KAFKA_BROKERS: 'k:1', KAFKA_TOPIC: 'bar' });
+  const place = `the log of forebay micro at ${micro}`;
+  assert.deepEqual(
+    choose().notes.at(-1),
+    `another gateway writes to ${place}: FOREBAY_PORT=9100 make listen`,
+  );
+});
+
 test('settings of this shell take precedence', () => {
   record({ KAFKA_BROKERS: 'k:1,k:2', KAFKA_TOPIC: 'foo', KAFKA_CLIENT_ID: 'a' });
   assert.deepEqual(choose({ KAFKA_TOPIC: 'bar' }), {

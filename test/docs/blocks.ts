@@ -67,6 +67,18 @@ export const ELSEWHERE: readonly { page: string; text: string; test: string; has
     has: 'REQUIRE_TOOLS',
   },
   {
+    page: 'docs/micro.md',
+    text: 'make micro',
+    test: 'test/micro/make.long.test.ts',
+    has: 'make micro, and its log by curl and make listen',
+  },
+  {
+    page: 'docs/micro.md',
+    text: "'localhost:9001/micro/events?format=ndjson'",
+    test: 'test/micro/make.long.test.ts',
+    has: 'make micro, and its log by curl and make listen',
+  },
+  {
     page: 'docs/streams.md',
     text: 'streams diff examples/streams/new.yaml',
     test: 'test/cli/streams/diff.test.ts',

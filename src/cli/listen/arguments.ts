@@ -1,6 +1,6 @@
 /** Command line of `listen`. */
 import { commandName } from '../../common/command-name.ts';
-import { EXIT, StartError } from '../../common/errors.ts';
+import { attempt, EXIT, StartError } from '../../common/errors.ts';
 import { TOPIC_NAME } from '../../config/setting-kinds.ts';
 import { STREAM_NAME } from '../../streams/stream-file.ts';
 import {
@@ -15,6 +15,8 @@ import { type Filter, type HeaderFilter, parseFilter, parseHeaderFilter } from '
 import { parseStart, type Start, TIME_EXPECTED } from './start.ts';
 
 export interface ListenOptions {
+  /** Admin port of a `forebay micro` whose log is read in place of a topic. */
+  readonly micro: string | undefined;
   /** Undefined = that of the stream or the settings. */
   readonly topic: string | undefined;
   /** Stream of the stream file whose topic is read. */
@@ -51,7 +53,18 @@ const COUNT_MAX = 999_999_999_999_999;
  */
 export function parseListenArguments(argv: readonly string[], nowMs = Date.now()): ListenOptions {
   const { values, positionals, help } = readOptions(argv, optionsAt(nowMs), wrong);
-  const { topic, stream, from = 'end', count, partition, headers, json, rate, verify } = values;
+  const {
+    micro,
+    topic,
+    stream,
+    from = 'end',
+    count,
+    partition,
+    headers,
+    json,
+    rate,
+    verify,
+  } = values;
   const { 'sequence-field': sequenceField } = values;
   const [unexpected] = help ? [] : positionals;
   if (unexpected !== undefined) {
@@ -59,7 +72,17 @@ export function parseListenArguments(argv: readonly string[], nowMs = Date.now()
   }
   const partitions = partition.length === 0 ? undefined : new Set(partition.flat());
   const { filter: filters, header: headerFilters, 'without-header': withoutHeaders } = values;
-  const read = { topic, stream, from, count, partitions, filters, headerFilters, withoutHeaders };
+  const read = {
+    micro,
+    topic,
+    stream,
+    from,
+    count,
+    partitions,
+    filters,
+    headerFilters,
+    withoutHeaders,
+  };
   const options = { ...read, headers, json, rate, verify, sequenceField };
   if (!help) demandSense(options);
   return { ...options, help };
@@ -100,6 +123,7 @@ function optionsAt(nowMs: number) {
     read: (given) => parseStart(given, nowMs),
   };
   return {
+    micro: MICRO,
     topic: TOPIC,
     stream: STREAM,
     from,
@@ -115,6 +139,12 @@ function optionsAt(nowMs: number) {
     'sequence-field': text('the name of a field'),
   } as const;
 }
+
+const MICRO: ValueOption<string> = {
+  expects: 'the URL of its admin port, such as http://127.0.0.1:9001',
+  read: (given) =>
+    /^https?:$/.test(attempt(() => new URL(given).protocol) ?? '') ? given : undefined,
+};
 
 /** `--topic`. */
 export const TOPIC: ValueOption<string> = {

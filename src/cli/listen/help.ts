@@ -9,6 +9,8 @@ Prints the events of a topic, one per line: partition, offset, key, value, separ
 
   --stream NAME           the topic of this stream of FOREBAY_STREAMS_FILE
   --topic TOPIC           this topic [KAFKA_TOPIC, or the only topic of FOREBAY_STREAMS_FILE]
+  --micro URL             the log of the forebay micro with this admin port, in place of a topic;
+                          with --stream or --topic only events of that stream or topic
   --from WHERE            start: beginning, end [end: new events only], a time such as 2026-11-25
                           or 2026-11-25T09:30:00Z (UTC by default), or an age: -90s, -15m, -2h,
                           -7d. Times are record timestamps

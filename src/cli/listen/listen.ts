@@ -1,26 +1,16 @@
 /** The command `listen`: prints the events of a topic, and detects repeated and missing ones. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Kafka } from 'kafkajs';
 import { complain, EXIT, StartError } from '../../common/errors.ts';
-import { type Config, readConfig, unknownSettings } from '../../config/config.ts';
-import { kafkaOptions } from '../../kafka/client-options.ts';
-import '../../kafka/request-queue.ts';
+import { readConfig, unknownSettings } from '../../config/config.ts';
 import { type ListenOptions, parseListenArguments } from './arguments.ts';
-import { describeFirst, firstPositions, resumedPositions } from './choose.ts';
 import { COLORS, wantsColors } from './colors.ts';
 import { listenHelp } from './help.ts';
+import { KafkaSource } from './kafka-source.ts';
+import { MicroSource } from './micro-source.ts';
 import { Output } from './output.ts';
-import { describe, obstacleOf, reasonOf, TRANSIENT, waitForTopic } from './positions.ts';
 import { Printer } from './printer.ts';
-import { type Positions, TopicReader } from './reader.ts';
-import { chooseTopic, type TopicChoice } from './topic-choice.ts';
+import type { Source } from './source.ts';
+import { chooseTopic } from './topic-choice.ts';
 import { Verification } from './verification.ts';
-
-const PAUSE_MS = 1_000;
-/**
- * Few retries of kafkajs, so that failures are reported and signals obeyed soon; we retry forever.
- */
-const RETRY = { retries: 1, initialRetryTime: 100, maxRetryTime: 500 };
 
 /**
  * Runs until it is interrupted (SIGINT, SIGTERM), its output is closed, or `--count` is reached.
@@ -37,9 +27,13 @@ export async function runListen(argv: string[]): Promise<number> {
     }
     for (const warning of unknownSettings(process.env)) complain(warning);
     const config = readConfig(process.env);
-    const choice = await chooseTopic(config, options, process.env);
-    for (const note of choice.notes) complain(note);
-    return await new Listen(config, choice, options).run();
+    if (options.micro !== undefined) {
+      const source = new MicroSource(options.micro, config, options);
+      return await new Listen(source, config.idField, options).run();
+    }
+    const { topic, idField, notes } = await chooseTopic(config, options, process.env);
+    for (const note of notes) complain(note);
+    return await new Listen(new KafkaSource(topic, config, options), idField, options).run();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     complain(error.message);
@@ -48,21 +42,16 @@ export async function runListen(argv: string[]): Promise<number> {
 }
 
 class Listen {
-  readonly #topic: string;
-  readonly #brokers: readonly string[];
-  readonly #kafka: Kafka;
-  readonly #options: ListenOptions;
+  readonly #source: Source;
   readonly #stop = new AbortController();
   readonly #verification: Verification | undefined;
   readonly #printer: Printer;
   #closed = false;
   #outputError: Error | undefined;
 
-  constructor(config: Config, { topic, idField }: TopicChoice, options: ListenOptions) {
-    this.#topic = topic;
-    this.#brokers = config.kafkaBrokers;
-    this.#kafka = new Kafka({ ...kafkaOptions(config), retry: RETRY });
-    this.#options = options;
+  /** @param idField path of the field with the id of an event */
+  constructor(source: Source, idField: string, options: ListenOptions) {
+    this.#source = source;
     const { verify, sequenceField } = options;
     if (verify)
       this.#verification = new Verification({
@@ -84,7 +73,7 @@ class Listen {
     const stop = () => this.#stop.abort();
     process.once('SIGINT', stop).once('SIGTERM', stop);
     try {
-      await this.#follow();
+      await this.#source.follow(this.#printer, this.#stop.signal);
     } catch (error) {
       if (!this.#stop.signal.aborted) throw error;
     } finally {
@@ -103,65 +92,5 @@ class Listen {
     this.#closed = true;
     this.#outputError ??= error;
     this.#stop.abort();
-  }
-
-  /** Reads, and resumes at its position after each failure of Kafka. */
-  async #follow(): Promise<void> {
-    const { signal } = this.#stop;
-    const aborted = new Promise<undefined>((resolve) => {
-      signal.addEventListener('abort', () => resolve(undefined));
-    });
-    let positions: Positions | undefined;
-    while (!signal.aborted) {
-      positions = await this.#positions(positions);
-      const reader = new TopicReader({
-        kafka: this.#kafka,
-        topic: this.#topic,
-        positions,
-        partitions: this.#options.partitions,
-        onBatch: (partition, messages) => this.#printer.print(partition, messages),
-      });
-      this.#printer.begin();
-      const failure = await Promise.race([reader.run(), aborted]);
-      await reader.stop().catch(() => undefined);
-      if (failure !== undefined) await this.#interrupted(failure);
-    }
-  }
-
-  /** Waits for the topic; returns the positions at which to start or resume. */
-  async #positions(before: Positions | undefined): Promise<Positions> {
-    const { from, partitions } = this.#options;
-    const sinceMs = before === undefined && typeof from === 'number' ? from : undefined;
-    const { signal } = this.#stop;
-    const topic = this.#topic;
-    const bounds = await waitForTopic({
-      kafka: this.#kafka,
-      topic,
-      sinceMs,
-      say: complain,
-      signal,
-    });
-    if (before !== undefined) {
-      complain(`resumed reading ${topic}`);
-      return resumedPositions(bounds, this.#options, before);
-    }
-    // A topic that did not exist at the start is all new: none of its events are skipped.
-    const wanted = { from: bounds.appeared ? 'beginning' : from, partitions } as const;
-    const first = firstPositions(bounds, wanted);
-    const source = { topic, brokers: this.#brokers };
-    for (const line of describeFirst(source, bounds, wanted)) complain(line);
-    return first;
-  }
-
-  /** Reports the failure, and pauses before the next attempt. */
-  async #interrupted(failure: Error): Promise<void> {
-    const obstacle = obstacleOf(failure);
-    const reason = reasonOf(failure);
-    if (!TRANSIENT.has(obstacle)) {
-      throw new StartError(describe(obstacle, this.#topic, reason), EXIT.failed);
-    }
-    const why = obstacle === 'uncoordinated' ? describe(obstacle, this.#topic, reason) : reason;
-    complain(`reading interrupted (${why})`);
-    await sleep(PAUSE_MS, undefined, { signal: this.#stop.signal });
   }
 }

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka, KafkaMessage } from 'kafkajs';
 import { EXIT, StartError } from '../../common/errors.ts';
+import { StateLock } from '../../common/state-lock.ts';
 import type { Config } from '../../config/config.ts';
 import { type DeadLetter, deadLetterIn } from '../../kafka/dead-letter.ts';
 import type { Logger } from '../../logging/logger.ts';
@@ -29,7 +30,6 @@ import {
   type SourceTopic,
   StateFile,
 } from './state-file.ts';
-import { StateLock } from './state-lock.ts';
 
 export interface ReplayRunOptions {
   readonly options: ReplayOptions;

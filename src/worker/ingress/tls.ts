@@ -4,6 +4,7 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { EXIT, StartError } from '../../common/errors.ts';
+import type { Config } from '../../config/config.ts';
 import {
   type Certificate,
   certificateOf,
@@ -29,6 +30,14 @@ const CURVES: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521
 export interface TlsFiles {
   readonly certFile: string;
   readonly keyFile: string;
+}
+
+/** Returns the files of the settings; undefined = plain text. */
+export function tlsFiles({
+  tlsCertFile: certFile,
+  tlsKeyFile: keyFile,
+}: Pick<Config, 'tlsCertFile' | 'tlsKeyFile'>): TlsFiles | undefined {
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
 }
 
 /**

@@ -15,6 +15,7 @@ import { Broker, type BrokerListener, copiesOfRequests, requestBytesMax } from '
 import type { Compressor } from './compressor.ts';
 import type { DeliveryListener } from './delivery-listener.ts';
 import { type Outcome, UNKNOWN_TOPIC_OR_PARTITION } from './error-table.ts';
+import type { EventProducer } from './event-producer.ts';
 import { Expiry } from './expiry.ts';
 import { Health } from './health.ts';
 import type { Address, CreateLink } from './link.ts';
@@ -47,7 +48,7 @@ const TIMER_MS = 1;
 /** Maximum wait for metadata after UNKNOWN_TOPIC_OR_PARTITION. */
 const HOLD_MS = 2_000;
 
-export class Producer {
+export class Producer implements EventProducer {
   readonly #options: ProducerOptions;
   readonly #metrics: ProduceMetrics;
   readonly #metadata: Metadata;

@@ -13,7 +13,7 @@ import { LIMITS } from '../../config/limits.ts';
 import type { StreamFile } from '../../streams/stream-file.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Partition, Topic } from '../accumulator/topic.ts';
-import type { Producer } from '../producer/producer.ts';
+import type { EventProducer } from '../producer/event-producer.ts';
 import type { ActiveStreams } from './active-streams.ts';
 import {
   assignTopics,
@@ -32,7 +32,7 @@ export interface ReloadParts {
   readonly budget: Budget;
   /** Topics of the producer. */
   readonly topics: readonly Topic[];
-  readonly producer: Pick<Producer, 'addTopic' | 'removeTopic' | 'resume'>;
+  readonly producer: Pick<EventProducer, 'addTopic' | 'removeTopic' | 'resume'>;
   readonly connections: PendingInput & {
     /** Applies the active streams from the next frame of each connection on. */
     applyStreams(): void;

@@ -5,6 +5,7 @@ import { StartError } from '../../../src/common/errors.ts';
 
 const NOW = 1_700_000_000_000;
 const DEFAULTS = {
+  micro: undefined,
   topic: undefined,
   stream: undefined,
   from: 'end',
@@ -25,12 +26,21 @@ test('the default prints new events, without end', () => {
   assert.deepEqual(parseListenArguments([]), DEFAULTS);
 });
 
+test('--micro takes the URL of an admin port', () => {
+  const micro = 'http://127.0.0.1:9001';
+  assert.deepEqual(parseListenArguments(['--micro', micro]), { ...DEFAULTS, micro });
+  const message = /^listen: --micro must be the URL of its admin port/;
+  for (const url of ['127.0.0.1:9001', 'file:///x', '9001'])
+    assert.throws(() => parseListenArguments(['--micro', url]), { message, exitCode: 2 }, url);
+});
+
 test('all compatible options together', () => {
   const argv = ['--stream', 'orders', '--from', 'beginning', '--count=17', '--json', '--verify'];
   argv.push('--partition', '0,3', '--partition=5', '--filter', 'a.b=c', '--filter', '@key=');
   argv.push('--header', 'fb-stream=a=b', '--header', 'fb-time', '--without-header=fb-resent');
   argv.push('--headers', '--sequence-field', 'seq');
   assert.deepEqual(parseListenArguments(argv), {
+    micro: undefined,
     topic: undefined,
     stream: 'orders',
     from: 'beginning',

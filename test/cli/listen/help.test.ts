@@ -16,6 +16,7 @@ test('the help has every option, and no other', () => {
   for (const option of known) {
     const value = {
       '--count': '1',
+      '--micro': 'http://127.0.0.1:9001',
       '--partition': '0',
       '--filter': 'a=b',
       '--header': 'fb-resent',

@@ -7,7 +7,7 @@ import { encode } from '@msgpack/msgpack';
 import { startCluster } from '../../../deploy/kafka/cluster.ts';
 import { REPLAY_LIMITS } from '../../../src/cli/replay/limits.ts';
 import { loadState } from '../../../src/cli/replay/state-file.ts';
-import { StateLock } from '../../../src/cli/replay/state-lock.ts';
+import { StateLock } from '../../../src/common/state-lock.ts';
 import { hasHeader, lastHeader } from '../../../src/kafka/record-headers.ts';
 import { Child } from '../../../testing/child.ts';
 import { startGateway } from '../../../testing/gateway.ts';

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { OffsetSet } from '../../../src/cli/replay/offset-set.ts';
 import { loadState, StateFile } from '../../../src/cli/replay/state-file.ts';
-import { StateLock } from '../../../src/cli/replay/state-lock.ts';
+import { StateLock } from '../../../src/common/state-lock.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-replay-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -1,9 +1,9 @@
-/** Lock file that keeps two replays from using one state file at the same time. */
+/** Lock file that keeps two processes from using the same files at the same time. */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, readlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
-import { attempt, EXIT, StartError, systemReason } from '../../common/errors.ts';
+import { attempt, EXIT, StartError, systemReason } from './errors.ts';
 
 /** Scope of process numbers; facts that the system does not tell are absent. */
 interface Place {
@@ -28,6 +28,16 @@ const START_TIME_FIELD = 19;
 /** States of a process that has ended and was not waited for. */
 const ENDED = new Set(['Z', 'X']);
 
+/** Command that takes a lock, as messages name it. */
+export interface LockUser {
+  /** Name of the command. */
+  readonly command: string;
+  /** Continues "process 17 is". */
+  readonly activity: string;
+}
+
+const REPLAY: LockUser = { command: 'replay', activity: 'replaying with this state file' };
+
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
@@ -39,9 +49,10 @@ export class StateLock {
   /**
    * Takes the lock, and creates its folder. That of a process that has ended is replaced.
    * @param path of the lock file
+   * @param user for messages
    * @throws StartError (exit code 1) if another process holds it, or it cannot be written
    */
-  constructor(path: string) {
+  constructor(path: string, user = REPLAY) {
     this.#path = path;
     const { pid } = process;
     const holder: Holder = {
@@ -57,11 +68,13 @@ export class StateLock {
         return;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-          throw failed(`cannot create ${path}: ${systemReason(error)}`);
+          throw failed(user, `cannot create ${path}: ${systemReason(error)}`);
         }
       }
       const other = readHolder(path);
-      if (isLast || (other !== undefined && mayRun(other))) throw failed(heldBy(path, other));
+      if (isLast || (other !== undefined && mayRun(other))) {
+        throw failed(user, heldBy(path, other, user));
+      }
       attempt(() => unlinkSync(path));
     }
   }
@@ -115,14 +128,15 @@ function statOf(pid: number): string[] | undefined {
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
-function heldBy(path: string, holder: Holder | undefined): string {
-  if (holder === undefined) return `another replay has just taken ${path}; try again`;
+function heldBy(path: string, holder: Holder | undefined, user: LockUser): string {
+  const { command, activity } = user;
+  if (holder === undefined) return `another ${command} has just taken ${path}; try again`;
   const { pid, host } = holder;
-  if (isHere(holder)) return `process ${pid} is replaying with this state file`;
+  if (isHere(holder)) return `process ${pid} is ${activity}`;
   const other = host === hostname() ? 'in another container or boot' : `on ${host}`;
-  return `process ${pid} ${other} is replaying with this state file; if it has ended, remove ${path}`;
+  return `process ${pid} ${other} is ${activity}; if it has ended, remove ${path}`;
 }
 
-function failed(message: string): StartError {
-  return new StartError(`replay: ${message}`, EXIT.failed);
+function failed({ command }: LockUser, message: string): StartError {
+  return new StartError(`${command}: ${message}`, EXIT.failed);
 }
