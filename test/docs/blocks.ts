@@ -79,6 +79,12 @@ export const ELSEWHERE: readonly { page: string; text: string; test: string; has
     has: 'make micro, and its log by curl and make listen',
   },
   {
+    page: 'docs/micro.md',
+    text: 'examples/shop/shop.test.ts',
+    test: 'test/examples/shop.long.test.ts',
+    has: 'examples/shop/shop.test.ts',
+  },
+  {
     page: 'docs/streams.md',
     text: 'streams diff examples/streams/new.yaml',
     test: 'test/cli/streams/diff.test.ts',
