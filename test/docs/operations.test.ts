@@ -88,7 +88,7 @@ function merged(lines: readonly Line[]): Line[] {
 function sources(): string[] {
   const all = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' });
   return all
-    .filter((name) => /^(primary|worker)\/.*\.ts$/.test(name))
+    .filter((name) => /^(micro|primary|worker)\/.*\.ts$/.test(name))
     .map((name) => `src/${name}`)
     .filter((path) => !PASS_ON.includes(path));
 }
