@@ -99,6 +99,11 @@ schema-try: build ## validate stored events with SCHEMA=new.json, of STREAM=orde
 	@settings=$$($(KAFKA) listen $(TOPIC_ARGS)) || exit 1; eval "$$settings"; \
 	exec node dist/main.js schema try '$(SCHEMA)' $(LISTEN_ARGS)
 
+.PHONY: doctor
+doctor: build ## check settings, machine, files and Kafka step by step, ARGS=--json
+	@settings=$$($(KAFKA) listen); eval "$$settings"; \
+	exec node dist/main.js doctor $(ARGS)
+
 .PHONY: bench
 bench: gateway-node setup build ## run the benchmark suite (15 min), or SCENARIO=single; see docs/benchmarks.md
 	@COMMIT='$(COMMIT)' exec $(TS) bench/run.ts $(SCENARIO) $(ARGS)

@@ -48,7 +48,7 @@ test('--help and -h: the commands and every setting', async () => {
   assert.deepEqual(long, short);
   assert.equal(long.code, 0);
   for (const { env } of Object.values(SETTINGS)) assert(long.stdout.includes(` ${env} `), env);
-  for (const command of ['config', 'health', 'listen', '--help']) {
+  for (const command of ['config', 'doctor', 'health', 'listen', '--help']) {
     assert(long.stdout.includes(` ${CALLED} ${command} `), command);
   }
 });
@@ -190,6 +190,7 @@ test('no line on stderr names the command twice, however a command fails', async
     [['unknown']],
     [['health'], { FOREBAY_ADMIN_PORT: String(await freePort()) }],
     [['health', '--other']],
+    [['doctor', '--other']],
     [['listen', '--other']],
     [['listen', '--from', 'x']],
     [['listen'], { KAFKA_TLS: '1', KAFKA_TLS_CA_FILE: absent }],

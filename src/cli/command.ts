@@ -16,6 +16,7 @@ usage: ${me}            run the gateway
        ${me} config     print the effective settings without secrets, and check their files
        ${me} health     check that the gateway with these settings is alive; --ready: ready
        ${me} micro      run it in one process without Kafka, for tests; see micro --help
+       ${me} doctor     check step by step what these settings depend on; see doctor --help
        ${me} listen     print the events of the topic; see listen --help
        ${me} replay     produce dead letters that pass now to their stream; see replay --help
        ${me} key new    create an API key; see key --help
@@ -50,6 +51,10 @@ async function run(main: string, [command, ...rest]: readonly string[]): Promise
   if (command === 'schema') {
     const { runSchema } = await import('./schema/command.ts');
     return runSchema(rest);
+  }
+  if (command === 'doctor') {
+    const { runDoctor } = await import('./doctor/command.ts');
+    return runDoctor(rest, version());
   }
   if (command === 'health') {
     const { runHealth } = await import('./health.ts');

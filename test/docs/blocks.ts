@@ -13,6 +13,18 @@ export const ELSEWHERE: readonly { page: string; text: string; test: string; has
     has: 'commands in docs/listen.md have valid options',
   },
   {
+    page: 'docs/doctor.md',
+    text: 'make doctor ARGS=--json',
+    test: 'test/cli/doctor/doctor.long.test.ts',
+    has: "['doctor', 'ARGS=--json']",
+  },
+  {
+    page: 'docs/doctor.md',
+    text: 'KAFKA_BROKERS=kafka:9093 KAFKA_TLS=1 node dist/main.js doctor',
+    test: 'test/cli/doctor/doctor.long.test.ts',
+    has: 'the broker’s certificate is not trusted: KAFKA_TLS_CA_FILE',
+  },
+  {
     page: 'docs/dead-letters.md',
     text: 'replay --from rejected --stream clicks',
     test: 'test/cli/replay/arguments.test.ts',

@@ -99,6 +99,23 @@ async function fetchKeySet(url: string, init: RequestInit): Promise<Response> {
   }
 }
 
+/** Fetches a key set once. @returns its number of keys, or the reason of the failure */
+export async function fetchKeysOnce(
+  url: URL,
+): Promise<{ readonly keys: number } | { readonly failure: string }> {
+  const { timeoutMs } = LIMITS.jwks;
+  try {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const response = await fetchKeySet(url.href, { signal, redirect: 'manual' });
+    if (response.status !== 200) return { failure: `the response has status ${response.status}` };
+    const { keys } = (await response.json()) as { readonly keys: readonly unknown[] };
+    return { keys: keys.length };
+  } catch (error) {
+    const isLate = (error as Error).name === 'TimeoutError';
+    return { failure: isLate ? `no response within ${timeoutMs} ms` : reasonOf(error) };
+  }
+}
+
 function reasonOf(error: unknown): string {
   if (error instanceof errors.JWKSTimeout) return `no response within ${LIMITS.jwks.timeoutMs} ms`;
   const { message, cause } = error as Error;

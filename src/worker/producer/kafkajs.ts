@@ -67,6 +67,8 @@ export interface ConnectOptions {
 }
 
 export interface ClusterMetadata {
+  /** Only in versions that kafkajs decodes; null = the cluster has none. */
+  readonly clusterId?: string | null;
   readonly brokers: readonly { nodeId: number; host: string; port: number }[];
   readonly topicMetadata: readonly {
     topicErrorCode: number;
@@ -77,6 +79,9 @@ export interface ClusterMetadata {
       partitionErrorCode: number;
       partitionId: number;
       leader: number;
+      /** Broker ids, only in versions that kafkajs decodes. */
+      replicas?: readonly number[];
+      isr?: readonly number[];
     }[];
   }[];
 }

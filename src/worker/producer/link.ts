@@ -97,6 +97,11 @@ export class Link implements BrokerLink {
     return this.#connection !== undefined && !this.#closed && this.#connection.isConnected();
   }
 
+  /** Request versions of the broker; none before it is open. */
+  get versions(): ApiVersions {
+    return this.#versions;
+  }
+
   supports({ apiKey, apiVersion }: Api): boolean {
     const range = this.#versions[apiKey];
     return range !== undefined && range.minVersion <= apiVersion && apiVersion <= range.maxVersion;

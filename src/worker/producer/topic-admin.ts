@@ -7,6 +7,7 @@ import type { TopicCreation } from '../../streams/stream-file.ts';
 import { differencesOf, type TopicProperties } from '../../streams/topic-creation.ts';
 import type { Faults } from '../faults.ts';
 import { adminFailure } from './admin-failure.ts';
+import { readTopicConfig } from './topic-config.ts';
 
 const BACKOFF_MS = { first: 100, last: 1_000 } as const;
 
@@ -109,7 +110,7 @@ async function readFacts(admin: Admin, options: TopicAdminOptions): Promise<Topi
   if (partitions.some(({ replicas }) => replicas.length === 1)) {
     log.warn({ topic }, 'topic has replication factor 1, acknowledged events are on one disk only');
   }
-  const values = await describe(admin, topic);
+  const values = await readTopicConfig(admin, topic);
   const replication = partitions[0]?.replicas.length ?? 0;
   const existing = { partitions: partitions.length, replication, config: values };
   const differences = differencesOf(options.declared(), existing);
@@ -149,22 +150,4 @@ function timestampBounds(values: ReadonlyMap<string, string>): TimestampBounds {
     beforeMs: boundOf('message.timestamp.before.max.ms'),
     afterMs: boundOf('message.timestamp.after.max.ms'),
   };
-}
-
-/** Returns the topic's configuration; undefined if not authorized to read it. */
-async function describe(
-  admin: Admin,
-  topic: string,
-): Promise<ReadonlyMap<string, string> | undefined> {
-  try {
-    const { resources } = await admin.describeConfigs({
-      includeSynonyms: false,
-      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
-    });
-    const entries = resources[0]?.configEntries ?? [];
-    return new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
-  } catch (error) {
-    if (/AUTHORIZATION/.test(String((error as { type?: string }).type))) return undefined;
-    throw error;
-  }
 }
