@@ -35,7 +35,7 @@ async function files(config: Config, section: Section): Promise<FileWarnings | u
       section.warn('files', warning, 'correct the file, or the setting that names it');
     }
     schemas(config, found, section);
-    if (registry !== undefined) checkRegistry(config, registry, section);
+    checkRegistry(config, registry, found.streams?.file, section);
     return found;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
@@ -76,11 +76,26 @@ function schemas(config: Config, { schema, streams }: FileWarnings, section: Sec
   section.ok('schemas', `${specs.length} streams, ${topics.size} topics, schemas: ${count}`);
 }
 
-function checkRegistry(config: Config, registry: SchemaRegistry, section: Section): void {
-  const address = config.schemaRegistryUrl?.origin ?? '';
-  if (registry.failures === 0) return section.ok('schema registry', `${address} answers`);
+/** @param registry undefined = there is none, or no stream file */
+function checkRegistry(
+  config: Config,
+  registry: SchemaRegistry | undefined,
+  file: StreamFile | undefined,
+  section: Section,
+): void {
+  const { schemaRegistryUrl: url } = config;
+  if (url === undefined) return;
+  const step = 'schema registry';
+  const schemas = (file?.streams ?? []).flatMap(({ schema }) => schema?.registered ?? []);
+  if (registry === undefined || schemas.length === 0) {
+    const advice = 'name a subject in the stream file, or remove FOREBAY_SCHEMA_REGISTRY_URL';
+    return section.warn(step, `no stream has a schema of ${url.origin}`, advice);
+  }
+  if (registry.failures === 0) {
+    return section.ok(step, `${url.origin} answers, for ${schemas.length} schemas`);
+  }
   const advice = 'check the URL, credentials and CA; meanwhile copies on disk are used';
-  section.warn('schema registry', `${address}: ${registry.failures} requests failed`, advice);
+  section.warn(step, `${url.origin}: ${registry.failures} requests failed`, advice);
 }
 
 /** Fetches the keys of FOREBAY_JWT_JWKS_URL. */

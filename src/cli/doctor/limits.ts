@@ -11,7 +11,7 @@ export const DOCTOR_TIMEOUTS: Timeouts = {
   guardMs: 10_000,
   requestMs: 15_000,
   handshakeMs: 5_000,
-  connectMs: 15_000,
+  connectMs: 10_000,
 };
 
 export const DOCTOR_LIMITS = {

@@ -51,10 +51,19 @@ export async function checkTopics(
   for (const name of names) {
     const streams = file.streams.filter(({ topic }) => topic === name);
     const found = topicMetadata.find(({ topic }) => topic === name);
-    await new TopicCheck(config, file, access, report.section(`topic ${name}`), name, streams).run(
-      found,
-    );
+    const section = report.section(`topic ${name}`);
+    await new TopicCheck({ config, file, access, section, name, streams }).run(found);
   }
+}
+
+interface TopicCheckOptions {
+  readonly config: Config;
+  readonly file: StreamFile;
+  readonly access: TopicAccess;
+  readonly section: Section;
+  readonly name: string;
+  /** Streams with this topic. */
+  readonly streams: readonly StreamSpec[];
 }
 
 class TopicCheck {
@@ -65,20 +74,13 @@ class TopicCheck {
   readonly #name: string;
   readonly #streams: readonly StreamSpec[];
 
-  constructor(
-    config: Config,
-    file: StreamFile,
-    access: TopicAccess,
-    section: Section,
-    name: string,
-    streams: readonly StreamSpec[],
-  ) {
-    this.#config = config;
-    this.#file = file;
-    this.#access = access;
-    this.#section = section;
-    this.#name = name;
-    this.#streams = streams;
+  constructor(options: TopicCheckOptions) {
+    this.#config = options.config;
+    this.#file = options.file;
+    this.#access = options.access;
+    this.#section = options.section;
+    this.#name = options.name;
+    this.#streams = options.streams;
   }
 
   async run(topic: TopicMetadata | undefined): Promise<void> {
@@ -272,5 +274,6 @@ const SHOWN = 10;
 
 function listed(ids: readonly number[]): string {
   const more = ids.length > SHOWN ? ` and ${ids.length - SHOWN} more` : '';
-  return ids.slice(0, SHOWN).join(', ') + more;
+  const sorted = [...ids].sort((a, b) => a - b);
+  return sorted.slice(0, SHOWN).join(', ') + more;
 }

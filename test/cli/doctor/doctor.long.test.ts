@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import zlib from 'node:zlib';
@@ -211,6 +212,16 @@ describe('addresses', () => {
       /^warn: does-not-exist.invalid cannot be resolved/,
     );
   });
+});
+
+test('a port that accepts connections and never answers: the step protocol fails in time', async (t) => {
+  const silent = createServer(() => {});
+  t.after(() => silent.close());
+  await new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', () => resolve()));
+  const { port } = silent.address() as AddressInfo;
+  const run = await doctor({ KAFKA_BROKERS: `127.0.0.1:${port}`, KAFKA_TOPIC: uniqueTopic() });
+  assert.equal(run.code, 1);
+  assert.match(resultsOf(run, 'broker', 'protocol').join(), /^fail: .*does not answer|no answer/);
 });
 
 describe('TLS, logins and ACLs', { skip: missingTool('openssl') }, () => {
