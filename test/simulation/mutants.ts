@@ -419,7 +419,7 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [
       [
         '#rejectInvalid',
-        'this.#rate.rejected(length);',
+        'this.#rate.rejected(end - start);',
         '(this as { wrong?: number }).wrong = this.#frame;',
       ],
       [

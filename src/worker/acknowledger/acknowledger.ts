@@ -11,6 +11,7 @@ import type { ViolationRecorder } from '../violation-recorder.ts';
 import { type AckChannel, AckStream } from './ack-stream.ts';
 import type { Credit, CreditBuffer } from './credit.ts';
 import type { HttpReply } from './http-reply.ts';
+import type { ArrivalRejection, OutcomeListener } from './outcome-listener.ts';
 
 const STORED = cell('forebay_events_stored_total');
 const STORED_LATE = cell('forebay_events_stored_late_total');
@@ -51,6 +52,8 @@ export function plainOwner(identity: OwnerIdentity): Owner {
  * or dropped.
  */
 export class Acknowledger implements DeliveryListener {
+  /** Receives the outcome of each event; undefined = they are not observed. */
+  outcomes: OutcomeListener | undefined;
   readonly #counters: Counters;
   readonly #credit: Credit;
   readonly #release: (batch: RecordBatch) => void;
@@ -114,6 +117,7 @@ export class Acknowledger implements DeliveryListener {
    * @param cells offset of its stream's cells in the metrics
    * @param retryAfterMs when to retry, if known
    * @param events of the frame
+   * @param input the event or frame
    */
   reject(
     owner: Owner,
@@ -124,9 +128,11 @@ export class Acknowledger implements DeliveryListener {
     cells: number,
     retryAfterMs?: number,
     events = 1,
+    input?: ArrivalRejection,
   ): void {
     owner.rejected(frame, event, code, message, retryAfterMs);
     this.#count(owner, code, events, message, cells);
+    if (input !== undefined) this.outcomes?.rejected(owner, event, code, cells, events, input);
   }
 
   /** Handles the timeout of an HTTP request. */
@@ -134,6 +140,7 @@ export class Acknowledger implements DeliveryListener {
     if (reply.expire() === 0) return;
     const { keyCells } = reply.identity;
     reply.eachOpen((cells, events) => {
+      this.outcomes?.expired(reply, cells, events);
       this.#counters.add(REFUSED.timeout + cells, events);
       if (keyCells >= 0) this.#counters.add(KEY_EVENTS.refused + keyCells, events);
     });
@@ -144,9 +151,12 @@ export class Acknowledger implements DeliveryListener {
     const nowMs = performance.now();
     this.#beginTurn(nowMs);
     const counters = this.#counters;
+    const { outcomes } = this;
     const late = (cells: number, events: number) => counters.add(STORED_LATE + cells, events);
-    if (batch.answered) batch.eachStream(late);
-    else {
+    if (batch.answered) {
+      batch.eachStream(late);
+      if (outcomes) batch.eachRun((_owner, _frame, ...run) => outcomes.stored(batch, ...run, true));
+    } else {
       // Parsed once at most, however many replies show records.
       let slices: RecordSlice[] | undefined;
       batch.eachRun((owner, frame, from, to) => {
@@ -158,7 +168,9 @@ export class Acknowledger implements DeliveryListener {
           const stream = declaredStreamAt(counters.slots, cells);
           recordReader.read(batch, slices, from, to, stream);
         }
-        if (!owner.settled(frame, batch.events, from, to)) return late(cells, events);
+        const isInTime = owner.settled(frame, batch.events, from, to);
+        outcomes?.stored(batch, from, to, !isInTime);
+        if (!isInTime) return late(cells, events);
         const { keyCells } = owner.identity;
         counters.add(STORED + cells, events);
         if (keyCells >= 0) counters.add(KEY_EVENTS.stored + keyCells, events);
@@ -208,6 +220,7 @@ export class Acknowledger implements DeliveryListener {
       const cells = batch.cellsOf(from);
       this.#violations?.rejected(cells, code, text, undefined, to - from);
       this.#count(owner, code, to - from, text, cells);
+      this.outcomes?.failed(batch, from, to, code);
     });
   }
 

@@ -77,10 +77,16 @@ export class DeadLetters implements DeliveryListener {
   #accumulator: Accumulator | undefined;
   #headers: DeadLetterHeaders | undefined;
   #isDropping = false;
+  #copies = 0;
 
   constructor(parts: DeadLetterParts) {
     this.#parts = parts;
     parts.budget.onPressure(() => this.#dropLater());
+  }
+
+  /** Number of copies so far: rejections of events follow theirs. */
+  get copies(): number {
+    return this.#copies;
   }
 
   /** Writes a copy of a rejected event or frame to `target`, if there is room for it. */
@@ -103,7 +109,10 @@ export class DeadLetters implements DeliveryListener {
       this.#accumulator.beginFrame(NO_OWNER, codeIndex, arrivalTime, arrivalMs, offset);
       this.#accumulator.useFormat(this.#headers.encode(facts), undefined);
       const { bytes, key = keyIn(input) } = input;
-      if (this.#accumulator.append(topic, 0, bytes, start, end, key) === undefined) return;
+      if (this.#accumulator.append(topic, 0, bytes, start, end, key) === undefined) {
+        this.#copies++;
+        return;
+      }
     }
     counters.add(RESULTS[codeIndex]!.dropped + offset);
   }

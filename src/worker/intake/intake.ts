@@ -189,8 +189,7 @@ export class Intake implements EventSink {
     const longer = this.#rate.end(bytes);
     if (longer === undefined) return;
     const { text } = EVENT_CODES.rate_limited;
-    const { index, retryAfterMs } = longer;
-    this.#owner.rejected(this.#frame, index, 'rate_limited', text, retryAfterMs);
+    this.#owner.rejected(this.#frame, longer.index, 'rate_limited', text, longer.retryAfterMs);
   }
 
   /** Time since the arrival of the frame, in seconds. */
@@ -214,15 +213,14 @@ export class Intake implements EventSink {
   }
 
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void {
-    const length = end - start;
-    if (this.#rate.isLimited && this.#isOverRate(index, length)) return;
+    if (this.#rate.isLimited && this.#isOverRate(index, bytes, start, end)) return;
     const stream = this.#stream ?? this.#select(this.#route.streamOf(value));
     if (typeof stream === 'string') {
       if (stream === 'unknown_stream' && this.#route.isStreamless(value)) {
         const { text } = EVENT_CODES[stream];
         this.#appender.copyRejected(undefined, index, stream, text, bytes, start, end);
       }
-      return this.#rejectStreamless(index, stream, length, value);
+      return this.#rejectStreamless(index, stream, bytes, start, end, value);
     }
     this.#counters.add(DECIDED.value + stream.cells);
     const problem = stream.validate(value);
@@ -232,7 +230,7 @@ export class Intake implements EventSink {
         const key = stream.key.keyOf(value, bytes, start);
         this.#appender.copyRejected(stream, index, 'schema', problem, bytes, start, end, key);
       }
-      return this.#rejectInvalid(index, 'schema', length, problem, stream.cells, value);
+      return this.#rejectInvalid(index, 'schema', problem, stream.cells, bytes, start, end, value);
     }
     if (this.#isUnavailable(stream, index, bytes, start, end)) return;
     const { format, topic } = stream;
@@ -256,10 +254,9 @@ export class Intake implements EventSink {
     end: number,
     fields: LocatedFields,
   ): void {
-    const length = end - start;
-    if (this.#rate.isLimited && this.#isOverRate(index, length)) return;
+    if (this.#rate.isLimited && this.#isOverRate(index, bytes, start, end)) return;
     const stream = this.#stream ?? this.#select(this.#route.streamAt(fields.profile));
-    if (typeof stream === 'string') return this.#rejectStreamless(index, stream, length);
+    if (typeof stream === 'string') return this.#rejectStreamless(index, stream, bytes, start, end);
     this.#counters.add(DECIDED.bytes + stream.cells);
     if (stream.candidate !== undefined) stream.candidate.offerBytes(bytes, start, end);
     if (this.#isUnavailable(stream, index, bytes, start, end)) return;
@@ -294,22 +291,32 @@ export class Intake implements EventSink {
   }
 
   /** Rejects an event that no stream accepts. */
-  #rejectStreamless(index: number, code: StreamRejection, bytes: number, value?: JsonObject): void {
-    if (code === 'draining') this.#rejections.event(index, code, REMOVED_STREAM_TEXT, this.#cells);
-    else this.#rejectInvalid(index, code, bytes, EVENT_CODES[code].text, this.#cells, value);
+  #rejectStreamless(
+    index: number,
+    code: StreamRejection,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    value?: JsonObject,
+  ): void {
+    const message = code === 'draining' ? REMOVED_STREAM_TEXT : EVENT_CODES[code].text;
+    if (code !== 'draining') this.#rate.rejected(end - start);
+    this.#rejections.event(index, code, message, this.#cells, bytes, start, end, undefined, value);
   }
 
   /** Rejects an event that no retry can make valid; {@link #isOverRate} has counted its bytes. */
   #rejectInvalid(
     index: number,
-    code: Exclude<StreamRejection, 'draining'> | 'schema' | 'too_large',
-    length: number,
+    code: 'schema' | 'too_large',
     message: string,
     cells: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
     value?: JsonObject,
   ): void {
-    this.#rate.rejected(length);
-    this.#rejections.event(index, code, message, cells, undefined, value);
+    this.#rate.rejected(end - start);
+    this.#rejections.event(index, code, message, cells, bytes, start, end, undefined, value);
   }
 
   /**
@@ -326,29 +333,29 @@ export class Intake implements EventSink {
     const length = end - start;
     if (this.#ending || !this.#room.has(stream)) {
       const code = this.#ending ? 'draining' : 'buffer_full';
-      this.#rejections.event(index, code, EVENT_CODES[code].text, stream.cells);
+      this.#rejections.event(index, code, EVENT_CODES[code].text, stream.cells, bytes, start, end);
       return true;
     }
     const stored = stream.format?.keepsSent ? Math.max(length, this.#appender.sentBytes) : length;
     if (stored > stream.maxEventBytes) {
       const text = `${stored} bytes exceed the limit of ${stream.maxEventBytes}`;
       this.#appender.copyRejected(stream, index, 'too_large', text, bytes, start, end);
-      this.#rejectInvalid(index, 'too_large', length, text, stream.cells);
+      this.#rejectInvalid(index, 'too_large', text, stream.cells, bytes, start, end);
       return true;
     }
-    const retryAfterMs = this.#streamRates.take(stream);
-    if (retryAfterMs === undefined) return false;
+    const waitMs = this.#streamRates.take(stream);
+    if (waitMs === undefined) return false;
     const message = `rate limit of the stream ${stream.name} exceeded`;
-    this.#rejections.event(index, 'rate_limited', message, stream.cells, retryAfterMs);
+    this.#rejections.event(index, 'rate_limited', message, stream.cells, bytes, start, end, waitMs);
     return true;
   }
 
   /** Takes a token for the event, valid or not. @returns whether it was rejected without one */
-  #isOverRate(index: number, bytes: number): boolean {
-    const retryAfterMs = this.#rate.take(index, bytes);
-    if (retryAfterMs === undefined) return false;
+  #isOverRate(index: number, bytes: Buffer, start: number, end: number): boolean {
+    const waitMs = this.#rate.take(index, end - start);
+    if (waitMs === undefined) return false;
     const { text } = EVENT_CODES.rate_limited;
-    this.#rejections.event(index, 'rate_limited', text, this.#cells, retryAfterMs);
+    this.#rejections.event(index, 'rate_limited', text, this.#cells, bytes, start, end, waitMs);
     return true;
   }
 
@@ -362,11 +369,10 @@ export class Intake implements EventSink {
     end: number,
     key?: string,
   ): void {
-    const { cells } = stream;
-    if (code === undefined) return this.#owner.accepted(this.#frame, index, cells);
+    if (code === undefined) return this.#owner.accepted(this.#frame, index, stream.cells);
     const message = appendMessage(code);
     this.#appender.copyRejected(stream, index, code, message, bytes, start, end, key);
-    this.#rejections.event(index, code, message, cells);
+    this.#rejections.event(index, code, message, stream.cells, bytes, start, end);
   }
 
   rejectEvent(
@@ -381,7 +387,7 @@ export class Intake implements EventSink {
       this.#appender.copyRejected(this.#stream, index, code, message, bytes, start, end);
     }
     this.#rate.chargeUndecoded(code);
-    this.#rejections.event(index, code, message, this.#cells);
+    this.#rejections.event(index, code, message, this.#cells, bytes, start, end);
   }
 
   rejectFrame(code: EventCode, message: string, bytes?: Buffer): void {
@@ -389,6 +395,6 @@ export class Intake implements EventSink {
       this.#appender.copyRejected(this.#stream, undefined, code, message, bytes, 0, bytes.length);
     }
     this.#rate.chargeUndecoded(code);
-    this.#rejections.whole(code, message, this.#cells);
+    this.#rejections.whole(code, message, this.#cells, undefined, 1, bytes);
   }
 }

@@ -1,5 +1,6 @@
 import type { EventCode } from '../../common/errors.ts';
 import type { Owner } from '../accumulator/batch.ts';
+import type { ArrivalRejection } from '../acknowledger/outcome-listener.ts';
 
 /** Receives rejected events; without an event index, rejected frames. */
 export type RejectionListener = (
@@ -14,4 +15,6 @@ export type RejectionListener = (
   retryAfterMs?: number,
   /** Events of a rejected frame, if more than one. */
   events?: number,
+  /** The event or frame; undefined = unknown. */
+  input?: ArrivalRejection,
 ) => void;
