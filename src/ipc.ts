@@ -4,6 +4,7 @@ import type { EventCode } from './common/errors.ts';
 import type { MetricSnapshot } from './metrics/counters.ts';
 import type { MetricSlots } from './metrics/slots.ts';
 import type { StreamFile } from './streams/stream-file.ts';
+import type { TailReport, TailViewer } from './tail/entry.ts';
 import type { ViolationKind } from './violations/violation-table.ts';
 
 /** State of one worker; the primary derives the instance's readiness from it. */
@@ -133,6 +134,8 @@ export type ToPrimary =
   | { readonly type: 'topicMissing' | 'topicRecreated'; readonly topic: string }
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
   | { readonly type: 'fault'; readonly fault: Fault }
+  /** Events for the viewers of the live tail. */
+  | { readonly type: 'tail'; readonly report: TailReport }
   /** Carries the port's listening socket, to be sent back. */
   | { readonly type: 'port' }
   /** The worker has begun to receive messages; with a stream file it waits for its streams. */
@@ -180,6 +183,8 @@ export type ToWorker =
       readonly file: StreamFile;
       readonly slots: MetricSlots;
     }
+  /** All viewers of the live tail, when they have changed. */
+  | { readonly type: 'tail'; readonly viewers: readonly TailViewer[] }
   /** Carries the port's listening socket, sent back: the worker has another handle of it. */
   | { readonly type: 'port' }
   /**

@@ -15,7 +15,7 @@ process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
 const CLIENT = { entry: 'src/client/client.ts', bundle: 'dist/client/client.js' };
 /** The analyzer of regular expressions, without the programs that its package brings. */
 const ANALYZER = { folder: 'node_modules/recheck', bundle: 'dist/vendor/recheck.cjs' };
-const PAGES = ['page', 'primary/live-view'];
+const PAGES = ['page', 'primary/live-view', 'primary/tail'];
 
 // Until the end of this build, the source of dist/ is unknown.
 rmSync('dist/.built', { force: true });

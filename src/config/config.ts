@@ -1,6 +1,7 @@
 /** The configuration: settings read from environment variables, and the relations among them. */
 
 import { EXIT, StartError } from '../common/errors.ts';
+import { isLoopback } from '../common/ip-addresses.ts';
 import { redactedValue } from '../common/redact.ts';
 import type { ValuesOf } from './setting-kinds.ts';
 import { SETTING_ENTRIES, type SETTINGS } from './settings.ts';
@@ -70,6 +71,15 @@ function contradictions(config: Config): string[] {
   demand(
     config.adminToken === undefined || config.adminTokenFile === undefined,
     'FOREBAY_ADMIN_TOKEN and FOREBAY_ADMIN_TOKEN_FILE are mutually exclusive',
+  );
+  demand(
+    config.tail !== '1' || (config.adminToken ?? config.adminTokenFile) !== undefined,
+    'FOREBAY_TAIL=1 requires FOREBAY_ADMIN_TOKEN or FOREBAY_ADMIN_TOKEN_FILE; on loopback, ' +
+      'FOREBAY_TAIL=open does not',
+  );
+  demand(
+    config.tail !== 'open' || isLoopback(config.adminHost),
+    `FOREBAY_TAIL=open requires a loopback FOREBAY_ADMIN_HOST, not ${config.adminHost}`,
   );
   demand(
     config.kafkaSaslPassword === undefined || config.kafkaSaslPasswordFile === undefined,

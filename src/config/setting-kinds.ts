@@ -2,6 +2,7 @@
 import { domainToASCII } from 'node:url';
 import { isLoopback, parseNetwork } from '../common/ip-addresses.ts';
 import { brokerAddressHint, parseBrokerAddress } from '../kafka/broker-address.ts';
+import type { Redaction } from '../tail/redaction.ts';
 
 export interface Setting<T> {
   /** Environment variable. */
@@ -106,7 +107,7 @@ export function optional(
 /** One of `values`; optional if it has no default. */
 export function choice<const V extends string>(
   env: string,
-  options: { values: readonly V[]; default: V; meaning: string },
+  options: { values: readonly V[]; default: V; meaning: string; primaryOnly?: boolean },
 ): Setting<V>;
 export function choice<const V extends string>(
   env: string,
@@ -114,18 +115,24 @@ export function choice<const V extends string>(
 ): Setting<V | undefined>;
 export function choice<const V extends string>(
   env: string,
-  { values, default: fallback, meaning }: { values: readonly V[]; default?: V; meaning: string },
+  {
+    values,
+    default: fallback,
+    meaning,
+    primaryOnly = false,
+  }: { values: readonly V[]; default?: V; meaning: string; primaryOnly?: boolean },
 ): Setting<V | undefined> {
   const options: Options<V | undefined> = {
     default: fallback,
     defaultText: fallback ?? 'none',
     meaning: `${meaning}: ${values.join(', ')}`,
   };
-  return setting(env, options, '', (value) => {
+  const parse = (value: string) => {
     const found = values.find((known) => known === value);
     if (found !== undefined) return found;
     throw new Error(`must be one of ${values.join(', ')}`);
-  });
+  };
+  return setting(env, options, '', parse, { primaryOnly });
 }
 
 /** IP addresses and networks in CIDR notation, separated by commas. */
@@ -226,6 +233,22 @@ export function hostNames(
     });
   });
 }
+
+/** Fields of events as in FIELD_PATH, separated by commas, with `*` for any name; or `all`, `none`. */
+export function redaction(env: string, { meaning }: { meaning: string }): Setting<Redaction> {
+  const options = { default: 'all' as Redaction, meaning };
+  return setting<Redaction>(env, options, '', (value) => {
+    if (value === 'all' || value === 'none') return value;
+    return value.split(',').map((part) => {
+      const path = part.trim();
+      if (FIELD_PATH.pattern.test(path) && !KEYWORDS.includes(path)) return path.split('.');
+      throw new Error('must be all, none, or fields such as user.email, separated by commas');
+    });
+  });
+}
+
+/** Not fields: a list that contains one would hide less than it seems to. */
+const KEYWORDS = ['all', 'none'];
 
 /** URL of a trusted document: https, or http on loopback. */
 export function url(env: string, { meaning }: { meaning: string }): Setting<URL | undefined> {

@@ -24,6 +24,7 @@ import {
   text,
   url,
 } from './setting-kinds.ts';
+import { TAIL_SETTINGS } from './tail-settings.ts';
 
 const FOUR_GIB = 4096 * MIB;
 
@@ -78,6 +79,7 @@ export const SETTINGS = {
       'host names accepted by the admin port in addition to addresses and localhost, ' +
       'separated by commas; * = every name',
   }),
+  ...TAIL_SETTINGS,
   workers: integer('FOREBAY_WORKERS', {
     default: availableCores,
     defaultText: 'available cores',

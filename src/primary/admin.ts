@@ -1,14 +1,25 @@
-/** The admin port: /metrics, /streams, /violations, /livez, /readyz, commands, live view. */
+/** The admin port: metrics, streams, violations, health, commands, live view and live tail. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { EVENT_CODES } from '../common/errors.ts';
 import type { Readiness } from '../ipc.ts';
 import { PAGE_HEADERS } from '../page/static-files.ts';
 import type { StreamsDescription } from '../streams/description.ts';
-import { type Refusal, refuseCommand, refuseViewer } from './commands.ts';
+import { parseFilter } from '../tail/filter.ts';
+import { TAIL_LIMITS } from '../tail/limits.ts';
+import { type Refusal, refuseCommand, refuseTail, refuseViewer } from './commands.ts';
 import { type AdminNames, isAdminName } from './host-rule.ts';
 import type { LiveView } from './live-view/live-view.ts';
 import { type Endpoint, listenOn } from './ports.ts';
-import { isRead, refuse, refuseAs, refuseMethod, reply, replyJson } from './replies.ts';
+import {
+  isRead,
+  refuse,
+  refuseAs,
+  refuseLater,
+  refuseMethod,
+  reply,
+  replyJson,
+} from './replies.ts';
+import type { TailViewers } from './tail/tail-viewers.ts';
 import type { StreamViolations } from './violations.ts';
 
 /**
@@ -38,6 +49,9 @@ export interface AdminSources extends AdminNames {
   readonly transport: string;
   readonly liveView: Pick<LiveView, 'watch'>;
   readonly routes?: AdminRoutes | undefined;
+  readonly tail: Pick<TailViewers, 'watch' | 'streams'>;
+  /** FOREBAY_TAIL */
+  readonly tailAccess: '0' | '1' | 'open';
   /** POST /drain: the instance stops. */
   drain(): void;
   /** POST /workers/restart */
@@ -51,8 +65,10 @@ const FOREIGN_NAME = 'this host name is not accepted: add it to FOREBAY_ADMIN_HO
 const TIMEOUT_MS = 10_000;
 /** Path of the live view's data, as Server-Sent Events. */
 const LIVE = '/live';
-/** Retry delay for a viewer above the limit. */
-const RETRY_AFTER_SECONDS = 5;
+/** Data and page of the live tail. */
+const TAIL = '/tail';
+const TAIL_PAGE = '/events';
+const NO_TAIL = 'the live tail is off: set FOREBAY_TAIL';
 
 export class Admin {
   readonly #server: Server;
@@ -103,6 +119,12 @@ export class Admin {
         break;
       case LIVE:
         return this.#live(request, response);
+      case TAIL:
+        return this.#tail(request, response);
+      case TAIL_PAGE:
+        if (this.#sources.tailAccess === '0')
+          return refuse(request, response, 'not_found', NO_TAIL);
+        return viewPage(path, request, response);
       default:
         return viewPage(path, request, response);
     }
@@ -131,9 +153,22 @@ export class Admin {
     const { liveView } = this.#sources;
     const refusal = refuseViewer(request.headers);
     if (refusal !== undefined) return refuse(request, response, refusal.code, refusal.message);
-    if (liveView.watch(response)) return;
-    response.setHeader('Retry-After', String(RETRY_AFTER_SECONDS));
-    refuse(request, response, 'too_many_connections');
+    if (!liveView.watch(response)) refuseLater(request, response);
+  }
+
+  #tail(request: IncomingMessage, response: ServerResponse): void {
+    const { tail, tailAccess, token } = this.#sources;
+    if (tailAccess === '0') return refuse(request, response, 'not_found', NO_TAIL);
+    if (request.method !== 'GET') return refuseMethod(request, response, 'GET');
+    const refusal = refuseTail(request.headers, token, tailAccess === 'open');
+    if (refusal !== undefined) return refuseAs(request, response, refusal);
+    const [, query = ''] = request.url?.split(/\?(.*)/s, 2) ?? [];
+    const filter = parseFilter(query, tail.streams);
+    if (typeof filter === 'string') return refuse(request, response, 'bad_request', filter);
+    const { remoteAddress } = request.socket;
+    if (tail.watch(response, filter, remoteAddress)) return;
+    const { viewers } = TAIL_LIMITS;
+    refuseLater(request, response, `the live tail has ${viewers} viewers, which is the limit`);
   }
 
   #command(
@@ -156,14 +191,15 @@ export class Admin {
   }
 }
 
-/** Serves the files of the live view; 404 for anything else. */
+/** Serves the files of the live view and the live tail; 404 for anything else. */
 async function viewPage(
   path: string | undefined,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const { viewFile } = await import('./live-view/view-files.ts');
-  const file = viewFile(path ?? '');
+  const { tailFile } = await import('./tail/tail-files.ts');
+  const file = viewFile(path ?? '') ?? tailFile(path ?? '');
   if (file === undefined) return refuse(request, response, 'not_found');
   if (!isRead(request)) return refuseMethod(request, response, 'GET, HEAD');
   for (const [name, value] of PAGE_HEADERS) response.setHeader(name, value);

@@ -40,11 +40,7 @@ export function refuseCommand(
   if (headers.origin !== undefined) {
     return { code: 'forbidden_origin', message: 'commands from web pages are rejected' };
   }
-  if (token !== undefined) {
-    const [, given] = headers.authorization?.match(/^Bearer +(.+)$/i) ?? [];
-    if (given !== undefined && isSame(given, token)) return undefined;
-    return { code: 'unauthorized', message: REQUEST_CODES.unauthorized.text };
-  }
+  if (token !== undefined) return refuseToken(headers, token);
   if (!isLoopback(host)) {
     const message = `commands on ${host} require a token: set FOREBAY_ADMIN_TOKEN`;
     return { code: 'unauthorized', message };
@@ -59,7 +55,34 @@ export function refuseViewer(headers: IncomingHttpHeaders): Refusal | undefined 
   const site = headers['sec-fetch-site'] ?? 'same-origin';
   const isOwn = origin === undefined || /^https?:\/\/(.*)$/.exec(origin)?.[1] === asked;
   if (isOwn && (site === 'same-origin' || site === 'none')) return undefined;
-  return { code: 'forbidden_origin', message: 'only the live view may read this data' };
+  return { code: 'forbidden_origin', message: 'only pages of this port may read this data' };
+}
+
+/**
+ * Returns the rejection of the live tail, which shows parts of events.
+ * @param token of the admin port
+ * @param isOpen whether it requires no token: the port is on loopback
+ */
+export function refuseTail(
+  headers: IncomingHttpHeaders,
+  token: string | undefined,
+  isOpen: boolean,
+): Refusal | undefined {
+  const refusal = refuseViewer(headers);
+  if (refusal !== undefined) return refusal;
+  if (!isOpen) return refuseToken(headers, token);
+  if (headers.host) return undefined;
+  const message = 'the live tail without a token requires a Host header';
+  return { code: 'forbidden_origin', message };
+}
+
+function refuseToken(
+  { authorization }: IncomingHttpHeaders,
+  token: string | undefined,
+): Refusal | undefined {
+  const [, given] = authorization?.match(/^Bearer +(.+)$/i) ?? [];
+  if (given !== undefined && token !== undefined && isSame(given, token)) return undefined;
+  return { code: 'unauthorized', message: REQUEST_CODES.unauthorized.text };
 }
 
 /** Compares in constant time. */

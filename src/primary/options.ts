@@ -5,6 +5,7 @@ import type { LoadedStreamFile } from '../streams/parse.ts';
 import type { AdminRoutes } from './admin.ts';
 import type { CreateWorker } from './worker-process.ts';
 
+/** Dependencies of a primary in addition to its settings. */
 export interface PrimaryOptions {
   /** Script that the workers run. */
   readonly exec: string;

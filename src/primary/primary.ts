@@ -12,14 +12,12 @@
  *   SIGHUP, POST /workers/restart     --> rolling-restart.ts: new workers, one by one
  */
 import { EXIT, StartError } from '../common/errors.ts';
-import { isLoopback } from '../common/ip-addresses.ts';
-import { DEPRECATED_NODE_MAJORS, NODE_MAJORS, nodeMajor } from '../common/node-versions.ts';
-import { type Config, requiresAuthentication } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import type { FileWarnings } from '../config/file-check.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { OutageNotice, Readiness, ToPrimary, ToWorker, WorkerStatus } from '../ipc.ts';
 import { implicitStream } from '../streams/implicit-stream.ts';
-import type { StreamFile } from '../streams/stream-file.ts';
+import { DEFAULT_STREAM, type StreamFile } from '../streams/stream-file.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
 import { CurrentStreams } from './current-streams.ts';
@@ -32,7 +30,7 @@ import { MetricTotals, type WorkerCause } from './metric-totals.ts';
 import type { PrimaryOptions } from './options.ts';
 import { Outage } from './outage.ts';
 import { noticeOf, sameNotice } from './outage-notice.ts';
-import { adminEndpoint, probePort, urlOf } from './ports.ts';
+import { adminEndpoint, probePort } from './ports.ts';
 import { listenToProcess } from './process-events.ts';
 import { ReadinessCheck, sameReadiness } from './readiness-check.ts';
 import { ReadinessLog } from './readiness-log.ts';
@@ -40,16 +38,16 @@ import { RollingRestart } from './rolling-restart.ts';
 import { logReloadedSchema, logSchema } from './schema-log.ts';
 import { Scrape } from './scrape.ts';
 import { SlotAssignment } from './slot-assignment.ts';
+import { logStart } from './start-log.ts';
 import { Stop } from './stop.ts';
 import { StreamMetrics } from './stream-metrics.ts';
 import { type Death, Supervisor } from './supervisor.ts';
+import { TailViewers } from './tail/tail-viewers.ts';
 import { TopicAdminElection } from './topic-admin-election.ts';
 import { InstanceViolations } from './violations.ts';
 import { workerEnvironment } from './worker-env.ts';
 
-const ANY_CLIENT = 'authentication is not configured, accepting any client';
 const NOT_REPLACED = 'worker not replaced, it runs in the process of the primary';
-const DEPRECATED = 'Node.js version is deprecated';
 
 /**
  * Runs the primary until a signal or a failure; returns after all workers have exited.
@@ -80,6 +78,7 @@ class Primary {
   readonly #rollingRestart: RollingRestart;
   readonly #violations = new InstanceViolations();
   #liveView: LiveView | undefined;
+  readonly #tail: TailViewers;
   readonly #admin: Admin;
   readonly #keyFiles: KeyFiles;
   readonly #statuses = new Map<number, WorkerStatus>();
@@ -150,10 +149,20 @@ class Primary {
       streams: this.#streams.metrics,
       schemas: this.#streams.registered,
     });
+    this.#tail = new TailViewers({
+      streams: () => this.#streams.names ?? [DEFAULT_STREAM],
+      redaction: config.tailRedact,
+      outage: () => this.#outageNotice?.effect,
+      waiting: () => supervisor.alive().reduce((sum, id) => sum + this.#totals.inFlight(id), 0),
+      changed: (viewers) => broadcast({ type: 'tail', viewers }),
+      log,
+    });
     this.#admin = new Admin({
       host: config.adminHost,
       hosts: config.adminHosts,
       token: readAdminToken(config),
+      tail: this.#tail,
+      tailAccess: config.tail,
       metrics: () => scrape.read(),
       readiness: () => this.#readiness,
       version: options.version,
@@ -192,8 +201,8 @@ class Primary {
   /** Loads the live view while the workers start: loading it first would delay them. */
   async #loadLiveView(): Promise<void> {
     const { LiveView } = await import('./live-view/live-view.ts');
-    const { kafkaTopic: topic, kafkaBrokers: brokers } = this.#config;
-    const about = { version: this.#options.version, topic, brokers };
+    const { kafkaTopic: topic, kafkaBrokers: brokers, tail } = this.#config;
+    const about = { version: this.#options.version, topic, brokers, tail: tail !== '0' };
     this.#liveView = LiveView.of(this.#totals, about, {
       readiness: () => this.#readiness,
       outage: () => this.#outageNotice,
@@ -206,7 +215,7 @@ class Primary {
   }
 
   async run(fileWarnings: FileWarnings): Promise<number> {
-    const { host, port, workers, kafkaTopic: topic, kafkaBrokers: brokers } = this.#config;
+    const { host, port } = this.#config;
     const removeListeners = listenToProcess({
       stop: (signal) => this.#stop.signal(signal),
       restart: (signal) => this.#restartWorkers(signal),
@@ -227,19 +236,9 @@ class Primary {
       this.#keyFiles.start();
       this.#streams.start();
       loaded = Promise.all([this.#log.load(this.#config), this.#loadLiveView()]);
-      const { version, warnings } = this.#options;
-      const liveView = urlOf(adminEndpoint(this.#config));
-      const { names: streams } = this.#streams;
-      const kafka = { ...(streams === undefined ? { topic } : { streams }), brokers };
-      this.#log.write('info', { version, host, port, workers, ...kafka, liveView }, 'started');
-      for (const warning of warnings) this.#log.write('warn', {}, warning);
-      const { node } = process.versions;
-      if (DEPRECATED_NODE_MAJORS.includes(nodeMajor(node)))
-        this.#log.write('warn', { node, supported: NODE_MAJORS }, DEPRECATED);
+      logStart(this.#log, this.#config, this.#options, this.#streams.names);
       logSchema(this.#log, fileWarnings);
       this.#streams.logWarnings(fileWarnings.streams);
-      if (!isLoopback(host) && !requiresAuthentication(this.#config))
-        this.#log.write('warn', { host }, ANY_CLIENT);
       return await this.#stop.ended;
     } finally {
       await loaded;
@@ -248,6 +247,7 @@ class Primary {
       this.#keyFiles.stop();
       this.#streams.stop();
       this.#liveView?.stop();
+      this.#tail.stop();
       removeListeners();
       await this.#admin.close();
     }
@@ -280,6 +280,7 @@ class Primary {
     for (const facts of this.#topicAdmins.facts) {
       this.#supervisor.send(worker, { type: 'topicFacts', facts });
     }
+    this.#supervisor.send(worker, { type: 'tail', viewers: this.#tail.viewers });
     this.#topicAdmins.workerUp(worker);
   }
 
@@ -297,6 +298,9 @@ class Primary {
         break;
       case 'fault':
         this.#faultLog.report(slot, message.fault);
+        break;
+      case 'tail':
+        this.#tail.report(message.report);
         break;
       case 'topicMissing':
         this.#topicAdmins.topicMissing(message.topic);
@@ -356,6 +360,7 @@ class Primary {
     if (stopping || rolling) return;
     const fields = { worker: slot, workerPid: pid, cause, exitCode, signal, lost, restartMs };
     this.#log.write('error', fields, 'worker died');
+    this.#tail.workerDied();
   }
 
   #gaveUp({ exitCode, signal }: Death): void {

@@ -3,6 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { REQUEST_CODES } from '../common/errors.ts';
 import type { Refusal } from './commands.ts';
 
+/** Retry delay for a viewer above the limit. */
+const RETRY_AFTER_SECONDS = 5;
+
 export function isRead({ method }: IncomingMessage): boolean {
   return method === 'GET' || method === 'HEAD';
 }
@@ -36,7 +39,7 @@ export function refuse(
   replyJson(request, response, REQUEST_CODES[code].http, { error: { code, message } });
 }
 
-/** Rejects a command. */
+/** Rejects a request that lacks its token or comes from another origin. */
 export function refuseAs(
   request: IncomingMessage,
   response: ServerResponse,
@@ -44,6 +47,16 @@ export function refuseAs(
 ): void {
   if (code === 'unauthorized') response.setHeader('WWW-Authenticate', 'Bearer');
   refuse(request, response, code, message);
+}
+
+/** Rejects a viewer above the limit. */
+export function refuseLater(
+  request: IncomingMessage,
+  response: ServerResponse,
+  message?: string,
+): void {
+  response.setHeader('Retry-After', String(RETRY_AFTER_SECONDS));
+  refuse(request, response, 'too_many_connections', message);
 }
 
 /** Ends the body with a newline, so that a shell prompt after curl starts on its own line. */

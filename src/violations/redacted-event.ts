@@ -16,19 +16,18 @@ export function redactedEvent(value: unknown): string {
   return text.length <= exampleChars ? text : `${text.slice(0, exampleChars - 1)}…`;
 }
 
+/** Returns the type of a text, number, boolean or null, as `string(12)`. */
+export function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value === 'string') return `string(${value.length})`;
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  return typeof value;
+}
+
 /** @param room characters for its description; once they are used, nothing is described */
 function described(value: unknown, depth: number, room: number): string {
-  if (value === null) return 'null';
-  switch (typeof value) {
-    case 'string':
-      return `string(${value.length})`;
-    case 'number':
-      return Number.isInteger(value) ? 'integer' : 'number';
-    case 'object':
-      return Array.isArray(value) ? items(value, depth, room) : fields(value, depth, room);
-    default:
-      return typeof value;
-  }
+  if (typeof value !== 'object' || value === null) return typeName(value);
+  return Array.isArray(value) ? items(value, depth, room) : fields(value, depth, room);
 }
 
 function items(values: readonly unknown[], depth: number, room: number): string {

@@ -38,6 +38,7 @@ import { receiveStreams } from './receive-streams.ts';
 import { Reporter } from './reporter.ts';
 import type { StreamDeclarations } from './streams/create-streams.ts';
 import { StreamReload } from './streams/reload.ts';
+import { tailOnDemand } from './tail/on-demand.ts';
 import {
   type EventBuffer,
   type Ingress,
@@ -100,6 +101,7 @@ class Worker {
   readonly #reportsPartial: boolean;
   readonly #reporter: Reporter;
   readonly #memory: MemoryLimit;
+  readonly #watchTail: ReturnType<typeof tailOnDemand>;
   readonly #faults = new Faults((fault) => void this.#channel.send({ type: 'fault', fault }));
   readonly #lag = new LoopLag();
   /** Has begun to listen. */
@@ -161,9 +163,11 @@ class Worker {
       counters: reporting.counters,
       log,
     });
-    const { budget } = buffer;
+    this.#watchTail = tailOnDemand(config, { ...intakeStages, log }, (message) =>
+      channel.send(message),
+    );
+    const { budget, topics } = buffer;
     const input = ingress.inputMemory;
-    const { topics } = buffer;
     this.#reload = new StreamReload({
       streams,
       budget,
@@ -297,6 +301,9 @@ class Worker {
         break;
       case 'streams':
         void this.#applyStreams(message);
+        break;
+      case 'tail':
+        this.#watchTail(message.viewers);
         break;
       case 'drain':
         void this.#drain(message.timeoutMs);

@@ -56,6 +56,8 @@ test('names and defaults are stable', () => {
     schemaRegistryCaFile: undefined,
     schemaRegistryCacheDir: '.forebay/schemas',
     streamsFile: undefined,
+    tail: '0',
+    tailRedact: 'all',
     eventTimeoutMs: 120_000,
     prestopMs: 0,
     drainTimeoutMs: 25_000,
@@ -223,6 +225,16 @@ const contradictions: [string, Environment, string][] = [
     { FOREBAY_ADMIN_TOKEN: 'hunter2', FOREBAY_ADMIN_TOKEN_FILE: '/x' },
     'FOREBAY_ADMIN_TOKEN and FOREBAY_ADMIN_TOKEN_FILE are mutually exclusive',
   ],
+  [
+    'a live tail without a token',
+    { FOREBAY_TAIL: '1' },
+    'FOREBAY_TAIL=1 requires FOREBAY_ADMIN_TOKEN',
+  ],
+  [
+    'an open live tail beyond loopback',
+    { FOREBAY_TAIL: 'open', FOREBAY_ADMIN_HOST: '0.0.0.0' },
+    'FOREBAY_TAIL=open requires a loopback FOREBAY_ADMIN_HOST, not 0.0.0.0',
+  ],
   ['a certificate without its key', { FOREBAY_TLS_CERT_FILE: '/x' }, 'must be set together'],
   ['half a key pair', { KAFKA_TLS: '1', KAFKA_TLS_CERT_FILE: '/x' }, 'must be set together'],
   ['files without TLS', { KAFKA_TLS_CA_FILE: '/x' }, 'KAFKA_TLS_*_FILE requires KAFKA_TLS=1'],
@@ -251,3 +263,23 @@ for (const [name, env, message] of contradictions) {
     assert(!found[0]?.includes('hunter2'));
   });
 }
+
+test('hidden fields of the live tail: all by default, none, or paths of names', () => {
+  const redact = (value: string) => readConfig({ FOREBAY_TAIL_REDACT: value }).tailRedact;
+  assert.equal(readConfig({}).tailRedact, 'all');
+  assert.equal(redact('none'), 'none');
+  assert.deepEqual(redact('user.email, items.*.note'), [
+    ['user', 'email'],
+    ['items', '*', 'note'],
+  ]);
+  const wrong = ['user.', ',', 'a,,b', 'none,user', 'user,all', '.'];
+  for (const value of wrong) {
+    const [error = ''] = errors({ FOREBAY_TAIL_REDACT: value });
+    assert.match(error, /must be all, none, or fields such as user\.email/, value);
+  }
+});
+
+test('workers do not inherit whether the live tail is on: its token is not in their settings', () => {
+  const { tail, adminToken } = SETTINGS;
+  assert(tail.primaryOnly && adminToken.primaryOnly);
+});

@@ -114,6 +114,18 @@ export const ELSEWHERE: readonly { page: string; text: string; test: string; has
     test: 'test/streams/example.test.ts',
     has: 'streams check prints the streams of the example as on the page',
   },
+  {
+    page: 'docs/tail.md',
+    text: 'FOREBAY_TAIL=open make run',
+    test: 'test/primary/admin.test.ts',
+    has: "tailAccess: 'open'",
+  },
+  {
+    page: 'docs/tail.md',
+    text: "/tail?outcome=rejected&stream=clicks'",
+    test: 'test/primary/tail/page.long.test.ts',
+    has: '/tail?',
+  },
 ];
 
 /** Texts of the blocks that tests run. */

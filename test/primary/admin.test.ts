@@ -10,12 +10,13 @@ import {
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import type { Readiness } from '../../src/ipc.ts';
-import { Admin } from '../../src/primary/admin.ts';
+import { Admin, type AdminSources } from '../../src/primary/admin.ts';
 import { readAdminToken, refuseCommand, refuseViewer } from '../../src/primary/commands.ts';
 import type { StreamViolations } from '../../src/primary/violations.ts';
 import { describeStreams, type StreamsDescription } from '../../src/streams/description.ts';
+import type { TailFilter } from '../../src/tail/filter.ts';
 import { freePort } from '../../testing/child.ts';
 import { parse } from '../streams/support.ts';
 
@@ -48,11 +49,24 @@ const liveView = {
     return true;
   },
 };
+/** Filters of the viewers that were accepted. */
+const tailed: TailFilter[] = [];
+const tail = {
+  streams: ['clicks', '(none)'],
+  watch: (response: ServerResponse, filter: TailFilter) => {
+    if (full) return false;
+    tailed.push(filter);
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' }).end('event: begin\n\n');
+    return true;
+  },
+};
 let full = false;
 let violations: readonly StreamViolations[] = [];
 const admin = new Admin({
   ...commands,
   liveView,
+  tail,
+  tailAccess: '0',
   host: '127.0.0.1',
   hosts: [],
   token: undefined,
@@ -251,6 +265,8 @@ test('a port in use is a one-line error', async () => {
   const other = new Admin({
     ...commands,
     liveView,
+    tail,
+    tailAccess: '0',
     host: '127.0.0.1',
     hosts: [],
     token: undefined,
@@ -332,6 +348,8 @@ test('with a token: 401 without it, also under a listed name; health, metrics, l
   const guarded = new Admin({
     ...commands,
     liveView,
+    tail,
+    tailAccess: '0',
     host: '0.0.0.0',
     hosts: ['forebay.example'],
     token: 'a secret',
@@ -361,6 +379,85 @@ test('with a token: 401 without it, also under a listed name; health, metrics, l
   for (const path of ['/livez', '/readyz', '/metrics', '/', '/live']) {
     assert.equal((await fetch(`${url}${path}`)).status, 200, path);
   }
+});
+
+test('the live tail is 404 while it is off, and says how to turn it on', async () => {
+  const error = { code: 'not_found', message: 'the live tail is off: set FOREBAY_TAIL' };
+  for (const path of ['/tail', '/events', '/tail?stream=clicks']) {
+    const response = await fetch(`${base}${path}`);
+    assert.equal(response.status, 404, path);
+    assert.deepEqual(await response.json(), { error });
+  }
+  assert.deepEqual(tailed, []);
+});
+
+/** Another admin port, until the test ends. */
+async function openPort(t: TestContext, options: Partial<AdminSources>): Promise<string> {
+  const port = await freePort();
+  const other = new Admin({
+    ...commands,
+    liveView,
+    tail,
+    tailAccess: '1',
+    host: '127.0.0.1',
+    hosts: [],
+    token: 'a secret',
+    metrics: async () => ({ contentType: 'text/plain', text: '' }),
+    readiness: () => readiness,
+    version: '1.2.3',
+    transport: 'uws',
+    failed: (error) => failures.push(error),
+    ...options,
+  });
+  await other.listen(endpoint(port));
+  t.after(() => other.close());
+  return `http://127.0.0.1:${port}`;
+}
+
+test('the live tail requires the token, and pages of its own port', async (t) => {
+  tailed.length = 0;
+  const url = await openPort(t, {});
+  const see = (headers: Record<string, string>, path = '/tail') =>
+    ask(`${url}${path}`, { headers, json: false });
+  const good = { authorization: 'Bearer a secret' };
+  for (const headers of [{}, { authorization: 'Bearer another' }, { authorization: 'a secret' }]) {
+    const { status, headers: answered } = await see(headers);
+    assert.equal(status, 401);
+    assert.equal(answered['www-authenticate'], 'Bearer');
+  }
+  for (const headers of [{ origin: 'http://example.com' }, { 'sec-fetch-site': 'cross-site' }]) {
+    assert.equal((await see({ ...good, ...headers } as Record<string, string>)).status, 403);
+  }
+  assert.deepEqual(tailed, []);
+  assert.equal((await see(good)).status, 200);
+  assert.equal((await see({ ...good, origin: url, 'sec-fetch-site': 'same-origin' })).status, 200);
+  assert.equal((await see({}, '/events')).status, 200, 'the page itself has no data');
+  assert.equal((await fetch(`${url}/tail`, { method: 'POST' })).status, 405);
+  const without = await openPort(t, { token: undefined });
+  assert.equal((await ask(`${without}/tail`, {})).status, 401, 'never open by accident');
+  const open = await openPort(t, { tailAccess: 'open' });
+  assert.equal((await ask(`${open}/tail`, { json: false })).status, 200);
+});
+
+test('filters of the live tail are checked, and a viewer above the limit learns when to retry', async (t) => {
+  tailed.length = 0;
+  const url = await openPort(t, { tailAccess: 'open' });
+  const query = 'stream=clicks&code=schema&code=too_large&text=Shoe';
+  assert.equal((await ask(`${url}/tail?${query}`, { json: false })).status, 200);
+  const filter = { stream: ['clicks'], code: ['schema', 'too_large'], text: 'shoe' };
+  assert.deepEqual(tailed, [filter]);
+  const wrong = await ask(`${url}/tail?stream=klicks`, {});
+  const message = 'unknown stream "klicks", expected one of clicks, (none)';
+  assert.deepEqual([wrong.status, wrong.body], [400, { error: { code: 'bad_request', message } }]);
+  full = true;
+  t.after(() => {
+    full = false;
+  });
+  const { status, headers, body } = await ask(`${url}/tail`, {});
+  assert.deepEqual([status, headers['retry-after']], [503, '5']);
+  const { error } = body as { error: { code: string; message: string } };
+  assert.equal(error.code, 'too_many_connections');
+  assert.match(error.message, /3 viewers/);
 });
 
 const PATHS = ['/metrics', '/livez', '/readyz', '/', '/live', '/runbook', '/nothing'];

@@ -24,6 +24,8 @@ export interface About {
   readonly version: string;
   readonly topic: string;
   readonly brokers: readonly string[];
+  /** The live tail of events is on. */
+  readonly tail: boolean;
 }
 
 /** Sources of the live view on top of the totals. */

@@ -17,25 +17,19 @@ export class Viewers {
     if (this.#responses.size >= LIMITS.liveView.viewers) return false;
     this.#responses.add(response);
     response.on('close', () => this.#responses.delete(response));
-    response.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      // A buffering proxy would delay the events.
-      'X-Accel-Buffering': 'no',
-    });
+    beginStream(response);
     response.write(`retry: ${RETRY_MS}\n\n`);
     return true;
   }
 
   /** Sends an event to all viewers. */
   send(event: string, data: object): void {
-    const text = frame(event, data);
+    const text = frameOf(event, JSON.stringify(data));
     for (const response of this.#responses) this.#write(response, text);
   }
 
   sendTo(response: ServerResponse, event: string, data: object): void {
-    this.#write(response, frame(event, data));
+    this.#write(response, frameOf(event, JSON.stringify(data)));
   }
 
   /** Disconnects a viewer that does not read: its data would be buffered without limit. */
@@ -45,7 +39,18 @@ export class Viewers {
   }
 }
 
-/** JSON contains no newlines, so one `data` line holds it. */
-function frame(event: string, data: object): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+/** Sends the headers of a stream of Server-Sent Events. */
+export function beginStream(response: ServerResponse): void {
+  response.writeHead(200, {
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    // A buffering proxy would delay the events.
+    'X-Accel-Buffering': 'no',
+  });
+}
+
+/** Returns an event of a stream. @param json contains no newlines, so one `data` line holds it */
+export function frameOf(event: string, json: string): string {
+  return `event: ${event}\ndata: ${json}\n\n`;
 }

@@ -25,7 +25,7 @@ class FakeSampler {
   }
 }
 
-const ABOUT = { version: '1.2.3', topic: 'events', brokers: ['a:9092', 'b:9092'] };
+const ABOUT = { version: '1.2.3', topic: 'events', brokers: ['a:9092', 'b:9092'], tail: false };
 const violations = { version: 0, list: (): StreamViolations[] => [] };
 let sampler = new FakeSampler();
 let view = new LiveView(sampler as unknown as Sampler, ABOUT, violations);
@@ -103,10 +103,10 @@ test('the ring holds ten minutes: the oldest point is dropped, a new viewer gets
   const viewer = await Viewer.open();
   const [past] = await viewer.received(1);
   assert.equal(past?.event, 'past');
-  const { points, version, topic, brokers, secondsMax, columns, texts } = past!.data;
+  const { points, version, topic, brokers, tail, secondsMax, columns, texts } = past!.data;
   assert.equal((points as number[][]).length, POINTS);
   assert.deepEqual((points as number[][])[0], [6]);
-  assert.deepEqual({ version, topic, brokers, secondsMax }, { ...ABOUT, secondsMax: POINTS });
+  assert.deepEqual({ version, topic, brokers, tail, secondsMax }, { ...ABOUT, secondsMax: POINTS });
   assert((columns as string[]).includes('refused.schema'), 'columns have names');
   assert.equal((texts as Record<string, string>).buffer_full, 'the buffer is full');
   await viewer.close();

@@ -76,6 +76,7 @@ openStream({
     const on = all.status.streams.length === 0 ? `Topic ${topic} on brokers` : 'Brokers';
     const named = `Version ${version}. ${on} ${brokers.join(', ')}.`;
     setText(place('about'), named);
+    place('tail').hidden = !all.tail;
     show(all.status);
   },
   point({ point, status }) {
