@@ -297,7 +297,7 @@ export const LIMITS = {
   snapshotIntervalMs: 1_000,
   /** Live view: points kept, and their interval; quantiles cover the last `samples`. Up to
    * `viewers` may watch, each with up to `unreadBytes` unread: the primary buffers them. */
-  liveView: { points: 600, everyMs: 1_000, samples: 5, viewers: 16, unreadBytes: MIB },
+  liveView: { points: 600, everyMs: 1_000, samples: 5, viewers: 16, senders: 50, unreadBytes: MIB },
   /** One in this many WebSocket frames has its decode time measured: measuring each one would cost
    * 1% of an event. A prime, so that no pattern of senders evades it. */
   decodeSample: 7,

@@ -25,6 +25,7 @@ import { DeferredLog } from './deferred-log.ts';
 import { FaultLog } from './fault-log.ts';
 import { KeyFiles } from './key-files.ts';
 import type { LiveView } from './live-view/live-view.ts';
+import type { SenderInfo } from './live-view/sender-rows.ts';
 import { Liveness } from './liveness.ts';
 import { MetricTotals, type WorkerCause } from './metric-totals.ts';
 import type { PrimaryOptions } from './options.ts';
@@ -210,8 +211,16 @@ class Primary {
       states: () => this.#supervisor.states(),
       restarts: (cause) => this.#restarts[cause],
       streams: () => this.#streams.metrics.infos,
+      senders: () => this.#senders(),
       violations: this.#violations,
     }).start();
+  }
+
+  /** Returns the API keys with series, and their rate limits. */
+  #senders(): SenderInfo[] {
+    const keys = this.#keyFiles.message?.keys ?? [];
+    const rates = new Map(keys.map(({ name, rate }) => [name, rate?.eventsPerSecond]));
+    return this.#slots.keys.map((key) => ({ ...key, eventsPerSecond: rates.get(key.name) }));
   }
 
   async run(fileWarnings: FileWarnings): Promise<number> {

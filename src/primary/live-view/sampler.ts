@@ -21,6 +21,7 @@ import {
   STORED_LATE,
 } from './columns.ts';
 import { RecentHistogram } from './recent-histogram.ts';
+import { type SenderInfo, SenderRows } from './sender-rows.ts';
 import { SlotRates } from './slot-rates.ts';
 import { StreamRows } from './stream-rows.ts';
 import { SummaryTracker } from './summary.ts';
@@ -37,6 +38,8 @@ export interface ViewFacts {
   restarts(cause: WorkerCause): number;
   /** The streams, in the order of their slots. */
   streams(): readonly StreamInfo[];
+  /** API keys with series. */
+  senders(): readonly SenderInfo[];
 }
 
 const OLDEST = firstCell('forebay_buffer_oldest_seconds');
@@ -54,6 +57,7 @@ export class Sampler {
     LIMITS.liveView.samples,
   );
   readonly #streams: StreamRows;
+  readonly #senders: SenderRows;
   readonly #summary: SummaryTracker;
   #counts: readonly number[];
 
@@ -66,6 +70,7 @@ export class Sampler {
       (slot) => new SlotRates(rateNames.length, totals.reportedAtMs(slot)),
     );
     this.#streams = new StreamRows(totals, () => facts.streams());
+    this.#senders = new SenderRows(totals, () => facts.senders());
     this.#counts = this.#countAll();
     this.#summary = new SummaryTracker(this.#nowMs());
   }
@@ -80,6 +85,7 @@ export class Sampler {
     this.#ack.sample(totals);
     this.#produce.sample(totals);
     this.#streams.sample(this.#now());
+    this.#senders.sample(this.#now());
     const counts = this.#countAll();
     const before = this.#counts;
     this.#counts = counts;
@@ -127,6 +133,14 @@ export class Sampler {
         refused: rounded(row.refused),
         dropped: rounded(row.dropped),
         ackP99: row.ackP99 === undefined ? null : rounded(row.ackP99),
+      })),
+      senders: this.#senders.rows().map((row) => ({
+        ...row,
+        stored: rounded(row.stored),
+        refused: rounded(row.refused),
+        dropped: rounded(row.dropped),
+        bytesPerSecond: rounded(row.bytesPerSecond),
+        limitShare: row.limitShare === undefined ? null : rounded(row.limitShare),
       })),
       received: sumAll(totals, RATES.received),
       stored: sumAll(totals, RATES.stored),

@@ -37,6 +37,7 @@ function instance() {
     states: () => states,
     restarts: (of: 'crash' | 'hang') => restarts[of],
     streams: () => infos,
+    senders: () => [],
   };
   const sampler = new Sampler(totals, facts, now);
   const second = () => {

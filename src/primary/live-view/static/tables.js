@@ -94,6 +94,26 @@ export function streamRows({ streams }) {
   }));
 }
 
+/** Share of a rate limit from which a sender is near it. */
+const NEAR = 0.8;
+
+/** A row per API key. */
+export function senderRows({ senders }) {
+  return senders.map((row) => ({
+    kind: row.limitShare !== null && row.limitShare >= NEAR ? 'bad' : '',
+    texts: [
+      row.name,
+      row.limitShare === null ? 'no limit' : percent(100 * row.limitShare),
+      amount(row.stored),
+      amount(row.refused),
+      amount(row.dropped),
+      bytes(row.bytesPerSecond),
+      amount(row.storedTotal),
+      amount(row.refusedTotal),
+    ],
+  }));
+}
+
 export function workerRows({ workers }) {
   return workers.map((worker, index) => ({
     kind: worker.states.includes('ready') ? '' : 'bad',

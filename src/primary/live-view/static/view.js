@@ -7,6 +7,7 @@ import {
   errorRows,
   laneEntries,
   reasonRows,
+  senderRows,
   streamRows,
   workerRows,
   writeList,
@@ -63,6 +64,8 @@ function show(status) {
   writeRows(place('reasons'), reasonRows(past, status, texts), 'none since start');
   place('streams-section').hidden = status.streams.length === 0;
   writeRows(place('streams'), streamRows(status), '');
+  place('senders-section').hidden = status.senders.length === 0;
+  writeRows(place('senders'), senderRows(status), '');
   writeRows(place('workers'), workerRows(status), '');
   writeRows(place('errors'), errorRows(past, status), 'none since start');
 }
