@@ -10,11 +10,8 @@ import type { Config } from '../config/config.ts';
 import { connectionBounds } from '../config/fd-limits.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { OutageNotice, Readiness, ToWorker } from '../ipc.ts';
-import { kafkaOptions } from '../kafka/client-options.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
 import { Counters } from '../metrics/counters.ts';
-import { creationOf, declaredCreation } from '../streams/topic-creation.ts';
-import type { Topic } from './accumulator/topic.ts';
 import type { Authenticator } from './admission/authenticator.ts';
 import { createAuthenticator } from './admission/create-authenticator.ts';
 import { loadKernel } from './decoder/kernel/kernel.ts';
@@ -39,6 +36,7 @@ import { Reporter } from './reporter.ts';
 import type { StreamDeclarations } from './streams/create-streams.ts';
 import { StreamReload } from './streams/reload.ts';
 import { tailOnDemand } from './tail/on-demand.ts';
+import { TopicAdministration } from './topic-administration.ts';
 import {
   type EventBuffer,
   type Ingress,
@@ -86,8 +84,7 @@ class Worker {
   /** The latest ones received, in use or being prepared. */
   #declarations: StreamDeclarations;
   readonly #reload: StreamReload;
-  /** Topics that are being created or described. */
-  readonly #administered = new Set<Topic>();
+  readonly #administration: TopicAdministration;
   readonly #log: Logger;
   readonly #channel: PrimaryChannel;
   readonly #storage: EventStorage | undefined;
@@ -181,6 +178,14 @@ class Worker {
     const stages = { budget, topics, producer, acknowledger, violations };
     const parts = { ...stages, lag: this.#lag, input, memory };
     this.#reporter = new Reporter(reporting.counters, parts, (message) => channel.send(message));
+    this.#administration = new TopicAdministration(config, {
+      declarations: () => this.#declarations,
+      reporter: this.#reporter,
+      log,
+      faults: this.#faults,
+      send: (message) => channel.send(message),
+      refresh: () => producer.refresh(),
+    });
   }
 
   /** Starts listening, and connecting to Kafka. @throws StartError */
@@ -263,7 +268,7 @@ class Worker {
     return {
       reached: () => this.#reporter.kafkaReached(),
       topicMissing: (topic) => {
-        if (!this.#isDeclared(topic)) return;
+        if (!this.#administration.isDeclared(topic)) return;
         void this.#channel.send({ type: 'topicMissing', topic: topic.name });
       },
       topicRecreated: ({ name: topic }) =>
@@ -284,7 +289,8 @@ class Worker {
       case 'topicAdmin':
         if (this.#storage !== undefined) break;
         for (const topic of this.#buffer.topics) {
-          if ((message.topic ?? topic.name) === topic.name) void this.#administer(topic);
+          if ((message.topic ?? topic.name) === topic.name)
+            void this.#administration.administer(topic);
         }
         break;
       case 'topicFacts':
@@ -309,41 +315,6 @@ class Worker {
         void this.#drain(message.timeoutMs);
         break;
     }
-  }
-
-  async #administer(topic: Topic): Promise<void> {
-    if (this.#administered.has(topic)) return;
-    this.#administered.add(topic);
-    const config = this.#config;
-    // Loaded on demand: it requires all of kafkajs, which would delay the start of each worker.
-    const { administerTopic } = await import('./producer/topic-admin.ts');
-    const facts = await administerTopic({
-      kafka: kafkaOptions(config),
-      topic: topic.name,
-      creation: () => creationOf(topic.name, this.#declarations.file, config),
-      declared: () => {
-        const { file, areDeclared } = this.#declarations;
-        return areDeclared ? declaredCreation(topic.name, file) : undefined;
-      },
-      isWanted: () => this.#isDeclared(topic),
-      isDeclared: this.#declarations.areDeclared,
-      isMissing: () => topic.state === 'missing',
-      creationFailed: (reason) => {
-        if (topic.required) this.#reporter.topicCreation(topic.name, reason);
-      },
-      log: this.#log,
-      faults: this.#faults,
-    });
-    this.#administered.delete(topic);
-    this.#reporter.topicCreation(topic.name, undefined);
-    if (facts === undefined) return;
-    await this.#channel.send({ type: 'topicFacts', facts });
-    this.#producer.refresh();
-  }
-
-  /** Returns whether a stream has the topic, in the latest version received. */
-  #isDeclared({ name }: Pick<Topic, 'name'>): boolean {
-    return this.#declarations.file.streams.some(({ topic }) => topic === name);
   }
 
   /**
