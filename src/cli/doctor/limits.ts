@@ -29,6 +29,9 @@ export const DOCTOR_LIMITS = {
    * a producer id. */
   leadersMs: 15_000,
   leadersPollMs: 100,
+  /** Attempts of a request about topics whose connection fails, and the pause between them. */
+  adminAttempts: 4,
+  adminPauseMs: 500,
   /** Difference of clocks that is reported, on top of half the round trip. */
   clockSkewMs: 1_000,
   /** Overhead of a record batch with one event over the event: header, key, record headers. */

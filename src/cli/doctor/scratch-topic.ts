@@ -14,6 +14,7 @@ import { errorName, UNKNOWN_TOPIC_OR_PARTITION } from '../../worker/producer/err
 import { decodeMetadata } from '../../worker/producer/kafkajs.ts';
 import { type Link, LinkError } from '../../worker/producer/link.ts';
 import { METADATA, metadataBody } from '../../worker/producer/protocol.ts';
+import { withRetries } from './admin-retries.ts';
 import { clockResult } from './clock.ts';
 import type { ReachedCluster } from './cluster.ts';
 import { DOCTOR_LIMITS, DOCTOR_TIMEOUTS } from './limits.ts';
@@ -120,7 +121,7 @@ async function withNewTopic(
 
 async function deleteTopic(name: string, admin: Admin, section: Section): Promise<void> {
   try {
-    await admin.deleteTopics({ topics: [name] });
+    await withRetries(() => admin.deleteTopics({ topics: [name] }));
     section.ok('delete', 'deleted');
   } catch (error) {
     const { hint, error: message } = adminFailure(error);

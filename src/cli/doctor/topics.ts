@@ -11,6 +11,7 @@ import { type ClusterMetadata, decodeMetadata } from '../../worker/producer/kafk
 import type { Link } from '../../worker/producer/link.ts';
 import { METADATA, metadataBody } from '../../worker/producer/protocol.ts';
 import { readTopicConfig } from '../../worker/producer/topic-config.ts';
+import { withRetries } from './admin-retries.ts';
 import { DOCTOR_LIMITS, DOCTOR_TIMEOUTS } from './limits.ts';
 import { oneRecord, produceOne } from './probe-records.ts';
 import type { Report, Section } from './report.ts';
@@ -136,7 +137,8 @@ class TopicCheck {
     const copies = replication === -1 ? 'the broker’s default' : replication;
     try {
       const topics = [{ topic: this.#name, ...size, configEntries }];
-      await admin.createTopics({ topics, validateOnly: true, waitForLeaders: false });
+      const request = { topics, validateOnly: true, waitForLeaders: false };
+      await withRetries(() => admin.createTopics(request));
       const what = `${partitions} partitions, replication factor ${copies}`;
       this.#section.ok('topic', `does not exist; the gateway can create it: ${what}`);
       this.#section.skip(rest, 'the topic does not exist until the gateway starts');
@@ -172,7 +174,7 @@ class TopicCheck {
       return undefined;
     }
     try {
-      const found = await readTopicConfig(admin, this.#name);
+      const found = await withRetries(() => readTopicConfig(admin, this.#name));
       if (found !== undefined) return found;
       const detail = `not authorized to read them: a limit of ${LIMITS.maxMessageBytesDefault} bytes per batch is assumed`;
       this.#section.warn('settings', detail, 'grant the user DescribeConfigs on the topic');

@@ -214,6 +214,65 @@ describe('addresses', () => {
   });
 });
 
+describe('three brokers, one of them down', () => {
+  let cluster: KafkaCluster;
+  before(async () => {
+    cluster = await startCluster({ nodes: 3 });
+  });
+  after(() => cluster?.close());
+
+  test('the clock of each broker is checked; a broker that is down shows in its topics', async () => {
+    const { brokers } = cluster;
+    const [safe, strict, single] = ['safe', 'strict', 'single'].map(uniqueTopic) as [
+      string,
+      string,
+      string,
+    ];
+    const needing = (value: string) => [{ name: 'min.insync.replicas', value }];
+    const copies = { numPartitions: 3, replicationFactor: 3 };
+    await createTopic({ brokers, topic: safe }, { ...copies, configEntries: needing('2') });
+    await createTopic({ brokers, topic: strict }, { ...copies, configEntries: needing('3') });
+    await createTopic({ brokers, topic: single }, { numPartitions: 6, replicationFactor: 1 });
+    const env = (topic: string) => ({ KAFKA_BROKERS: brokers.join(), KAFKA_TOPIC: topic });
+    const whole = await doctor(env(safe));
+    assert.equal(whole.code, 0, whole.stdout);
+    assert.deepEqual(resultsOf(whole, `topic ${safe}`, 'replication'), [
+      'ok: all replicas are in sync; min.insync.replicas is 2',
+    ]);
+    const clocks = resultsOf(whole, SCRATCH, 'clock').map((line) =>
+      line.slice(0, 'ok: broker 1'.length),
+    );
+    assert.deepEqual(clocks.sort(), ['ok: broker 1', 'ok: broker 2', 'ok: broker 3']);
+    await cluster.kill(2);
+    const down = `broker ${brokers[2]}`;
+    const without = async (topic: string) => {
+      const run = await doctor(env(topic), ['--read-only']);
+      assert.match(resultsOf(run, down, 'port').join(), /^warn: .*connection refused/);
+      return run;
+    };
+    // The other brokers notice after some seconds.
+    const shows = async (topic: string, step: string, result: RegExp) => {
+      let run = await without(topic);
+      const isShown = async () => {
+        run = await without(topic);
+        return result.test(resultsOf(run, `topic ${topic}`, step).join());
+      };
+      await until(isShown, { what: () => `${step} ${result}: ${run.stdout}` });
+    };
+    await shows(single, 'leaders', /^fail: 2 of 6 partitions/);
+    await shows(
+      safe,
+      'replication',
+      /^warn: partitions with replicas that are not in sync: 0, 1, 2$/,
+    );
+    await shows(
+      strict,
+      'replication',
+      /^fail: partitions with fewer than 3 in-sync replicas: 0, 1, 2$/,
+    );
+  });
+});
+
 test('a port that accepts connections and never answers: the step protocol fails in time', async (t) => {
   const silent = createServer(() => {});
   t.after(() => silent.close());
