@@ -40,6 +40,16 @@ export const CATALOGUE = [
     slots: 'stream',
   },
   {
+    name: 'forebay_dry_run_events_total',
+    type: 'counter',
+    unit: 'events',
+    help:
+      'Events of dry runs (POST /events?dryRun=1) by result; a body rejected as a whole counts as ' +
+      'one. Nothing of them is stored, or counted as received.',
+    from: 'sum',
+    label: { name: 'result', values: ['accepted', 'rejected'] },
+  },
+  {
     name: 'forebay_received_bytes_total',
     type: 'counter',
     unit: 'bytes',

@@ -24,6 +24,7 @@ import { ConnectionAdmission } from './admission/connections.ts';
 import type { Rate } from './admission/token-bucket.ts';
 import { DeadLetters } from './dead-letters/dead-letters.ts';
 import { Deliveries } from './dead-letters/deliveries.ts';
+import { DryRuns } from './dry-run/dry-run.ts';
 import { Explanations } from './explain/explanation.ts';
 import type { Faults } from './faults.ts';
 import { HttpHandler } from './ingress/http/http-handler.ts';
@@ -152,7 +153,8 @@ export function wireIntake(
   const reject: RejectionListener = (...rejection) => acknowledger.reject(...rejection);
   const instance = instanceName(settings);
   const deadLetters = new DeadLetters({ accumulator, budget, topics, counters, instance });
-  const intake = new Intake(accumulator, counters, reject, deadLetters, rejections);
+  const observers = { deadLetters, violations: rejections };
+  const intake = new Intake(accumulator, counters, reject, observers);
   const table = createStreams(declarations, { budget, topics }, settings, {
     ...reporting,
     violations,
@@ -246,6 +248,7 @@ export function wireIngress(
   const http = new HttpHandler({
     ...shared,
     explanations: new Explanations(budget, streams),
+    dryRuns: new DryRuns(counters, budget),
     memory,
     maxEventBytes: maxFrameBytes,
     timeoutMs: settings.httpTimeoutMs,

@@ -28,6 +28,12 @@ export interface AccumulatorOptions {
   readonly maxEventBytes: number;
 }
 
+/** The part of an accumulator that an intake uses. */
+export type RecordSink = Pick<
+  Accumulator,
+  'acceptsFrames' | 'beginFrame' | 'useStream' | 'useFormat' | 'append' | 'appendWithKey'
+>;
+
 /** Called with a partition that has something to send. */
 export type WorkListener = (partition: Partition) => void;
 

@@ -261,7 +261,7 @@ export function readRecords(buffer: Buffer, recordCount: number): RecordSlice[] 
 /** Returns the headers of a record in their order, as texts; of a schema's identity its GUID. */
 export function readHeaders(
   buffer: Buffer,
-  { valueStart, valueBytes }: RecordSlice,
+  { valueStart, valueBytes }: Pick<RecordSlice, 'valueStart' | 'valueBytes'>,
 ): [name: string, value: string][] {
   const cursor = new Cursor(buffer, valueStart + valueBytes);
   const count = cursor.varint();

@@ -12,6 +12,8 @@ export interface EventsResponse {
   /** Seconds; present if any event may be retried. */
   readonly retryAfter?: number;
   readonly body: {
+    /** Nothing was stored. */
+    readonly dryRun?: true;
     readonly accepted: number;
     readonly errors: readonly RejectionEntry[];
     /** Present if the request asks for it, as the next one. */

@@ -9,7 +9,8 @@ export interface StoredRecord {
   readonly event: number;
   /** Undefined without a stream file. */
   readonly stream: string | undefined;
-  readonly partition: number;
+  /** Null = not chosen yet, of an event in a dry run. */
+  readonly partition: number | null;
   /** ms since 1970 */
   readonly timestamp: number;
   /** Null = none. */
@@ -56,7 +57,8 @@ export class StoredRecords implements RecordReader {
       const event = batch.events[index]!;
       if (!this.reads(event)) continue;
       const slice = slices[index]!;
-      this.#add(recordOf(event, batch, slice, stream), slice);
+      const { contentStart, end, valueBytes } = slice;
+      this.add(recordOf(event, batch, slice, stream), end - contentStart - valueBytes);
     }
   }
 
@@ -66,10 +68,11 @@ export class StoredRecords implements RecordReader {
     this.#chargedBytes = 0;
   }
 
-  #add(record: StoredRecord, { contentStart, end, valueBytes }: RecordSlice): void {
+  /** Adds a record. @param contentBytes of its key and headers */
+  add(record: StoredRecord, contentBytes: number): void {
     const next = this.#records.findIndex(({ event }) => event > record.event);
     const at = next < 0 ? this.#records.length : next;
-    const bytes = end - contentStart - valueBytes + LIMITS.shownRecords.overheadBytes;
+    const bytes = contentBytes + LIMITS.shownRecords.overheadBytes;
     this.#records.splice(at, 0, record);
     this.#bytes.splice(at, 0, bytes);
     this.#charge(bytes);

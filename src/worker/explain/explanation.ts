@@ -149,4 +149,9 @@ export class Explanations {
   begin(): Explanation {
     return new Explanation(this.#explainer, this.#budget, this.#streams.areDeclared);
   }
+
+  /** Ends the explanations that are in progress as `unavailable`. */
+  close(): void {
+    this.#explainer.close();
+  }
 }

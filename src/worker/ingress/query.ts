@@ -19,9 +19,11 @@ export interface ShownParts {
   readonly records: boolean;
   /** All violations of the schema. */
   readonly explanation: boolean;
+  /** Results without storing anything, with records and violations. */
+  readonly dryRun: boolean;
 }
 
-const NOTHING: ShownParts = { records: false, explanation: false };
+const NOTHING: ShownParts = { records: false, explanation: false, dryRun: false };
 
 /** Returns the parts that the query asks for, or a message about a malformed one. */
 export function shownParts(request: HttpRequest): ShownParts | string {
@@ -30,5 +32,7 @@ export function shownParts(request: HttpRequest): ShownParts | string {
   if (records === undefined) return 'records must be 0 or 1';
   const explanation = queryFlag(request, 'explain');
   if (explanation === undefined) return 'explain must be 0 or 1';
-  return { records, explanation };
+  const dryRun = queryFlag(request, 'dryRun');
+  if (dryRun === undefined) return 'dryRun must be 0 or 1';
+  return { records, explanation, dryRun };
 }

@@ -1,4 +1,4 @@
-import type { Accumulator } from '../accumulator/accumulator.ts';
+import type { RecordSink } from '../accumulator/accumulator.ts';
 import type { Stream } from '../streams/stream.ts';
 
 /** State of {@link FrameRoom} between two slices of a frame. */
@@ -13,12 +13,12 @@ export interface RoomProgress {
  * frame begins or at the first event that its route assigns to the stream.
  */
 export class FrameRoom {
-  readonly #accumulator: Accumulator;
+  readonly #accumulator: RecordSink;
   #stream: Stream | undefined;
   #isFull = false;
   #routed: Map<Stream, boolean> | undefined;
 
-  constructor(accumulator: Accumulator) {
+  constructor(accumulator: RecordSink) {
     this.#accumulator = accumulator;
   }
 

@@ -6,21 +6,20 @@ import { EVENT_CODES, type EventCode } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
 import { type Counters, cells } from '../../metrics/counters.ts';
 import { NO_STREAM_CELLS } from '../../metrics/slots.ts';
-import type { Accumulator } from '../accumulator/accumulator.ts';
+import type { RecordSink } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import type { Buckets } from '../admission/token-bucket.ts';
-import type { DeadLetters } from '../dead-letters/dead-letters.ts';
 import type { EventCounter, EventSink } from '../decoder/event-sink.ts';
 import type { FastValidator } from '../decoder/kernel/fast-validator.ts';
 import type { LocatedFields } from '../decoder/kernel/located-fields.ts';
 import { NO_PROVENANCE, type Provenance } from '../streams/provenance.ts';
 import type { Route } from '../streams/route.ts';
 import { REMOVED_STREAM_TEXT, type Stream, type StreamRejection } from '../streams/stream.ts';
-import type { ViolationRecorder } from '../violation-recorder.ts';
 import type { FrameProgress } from './frame-progress.ts';
 import { FrameRate } from './frame-rate.ts';
 import { FrameRejections } from './frame-rejections.ts';
 import { FrameRoom } from './frame-room.ts';
+import type { IntakeObservers } from './intake-observers.ts';
 import { appendMessage, RecordAppender } from './record-appender.ts';
 import type { RejectionListener } from './rejection-listener.ts';
 import { StreamRates } from './stream-rates.ts';
@@ -30,9 +29,10 @@ const DECIDED = cells('forebay_events_decided_total', ['bytes', 'value']);
 
 /** Selects the stream of each event of a frame, validates it, and appends a valid one. */
 export class Intake implements EventSink {
-  readonly #accumulator: Accumulator;
+  readonly #accumulator: RecordSink;
   readonly #appender: RecordAppender;
-  readonly #counters: Counters;
+  readonly #counters: Pick<Counters, 'add'>;
+  readonly #isDryRun: boolean;
   readonly #rejections: FrameRejections;
   #route!: Route;
   /** The stream of all events of the frame; undefined = the route selects one for each. */
@@ -50,17 +50,13 @@ export class Intake implements EventSink {
   #routed = 0;
   readonly #streamRates = new StreamRates();
 
-  /**
-   * @param deadLetters receives copies of rejected events
-   * @param violations counts invalid events by reason
-   */
   constructor(
-    accumulator: Accumulator,
-    counters: Counters,
+    accumulator: RecordSink,
+    counters: Pick<Counters, 'add'>,
     onRejection: RejectionListener,
-    deadLetters?: Pick<DeadLetters, 'write'>,
-    violations?: Pick<ViolationRecorder, 'rejected'>,
+    { deadLetters, violations, isDryRun = false }: IntakeObservers = {},
   ) {
+    this.#isDryRun = isDryRun;
     this.#accumulator = accumulator;
     this.#room = new FrameRoom(accumulator);
     this.#appender = new RecordAppender(accumulator, deadLetters);
@@ -223,7 +219,7 @@ export class Intake implements EventSink {
       return this.#rejectStreamless(index, stream, bytes, start, end, value);
     }
     this.#counters.add(DECIDED.value + stream.cells);
-    const problem = stream.validate(value);
+    const problem = this.#isDryRun ? stream.problemOf(value) : stream.validate(value);
     if (problem !== undefined) this.#owner.explanation?.add(index, stream, bytes, start, end);
     if (problem !== undefined && stream.violations === undefined) {
       if (stream.deadLetter !== undefined) {
@@ -240,7 +236,7 @@ export class Intake implements EventSink {
         ? this.#accumulator.append(topic, index, bytes, start, end, key)
         : this.#appender.appendParsed(topic, format, index, value, bytes, start, end, key, problem);
     this.#appended(stream, index, code, bytes, start, end, key);
-    if (code !== undefined) return;
+    if (code !== undefined || this.#isDryRun) return;
     if (problem !== undefined) stream.violations?.count(problem, value);
     if (key !== undefined) return;
     const reason = stream.key.reasonForNoKey(value, bytes, start);
@@ -258,7 +254,9 @@ export class Intake implements EventSink {
     const stream = this.#stream ?? this.#select(this.#route.streamAt(fields.profile));
     if (typeof stream === 'string') return this.#rejectStreamless(index, stream, bytes, start, end);
     this.#counters.add(DECIDED.bytes + stream.cells);
-    if (stream.candidate !== undefined) stream.candidate.offerBytes(bytes, start, end);
+    if (stream.candidate !== undefined && !this.#isDryRun) {
+      stream.candidate.offerBytes(bytes, start, end);
+    }
     if (this.#isUnavailable(stream, index, bytes, start, end)) return;
     const { format, topic, key, keyless } = stream;
     if (key.parts > 1) fields.joinKey(key.parts);
@@ -268,7 +266,8 @@ export class Intake implements EventSink {
         : this.#appender.appendLocated(topic, format, index, bytes, start, end, fields);
     const keyText = code === undefined ? undefined : fields.keyText;
     this.#appended(stream, index, code, bytes, start, end, keyText);
-    if (fields.keyBytes < 0 && code === undefined && key.exists) keyless.count('missing');
+    const isKeyless = fields.keyBytes < 0 && code === undefined && key.exists;
+    if (isKeyless && !this.#isDryRun) keyless.count('missing');
   }
 
   sentAs(bytes: Buffer, start: number, end: number): void {

@@ -1,6 +1,6 @@
 import { EVENT_CODES, type EventCode, isDeadLetterCode } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
-import type { Accumulator } from '../accumulator/accumulator.ts';
+import type { RecordSink } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import type { Topic } from '../accumulator/topic.ts';
 import type { DeadLetters } from '../dead-letters/dead-letters.ts';
@@ -26,7 +26,7 @@ export function appendMessage(code: EventCode): string {
  * others to their dead letters.
  */
 export class RecordAppender implements FrameFacts {
-  readonly #accumulator: Accumulator;
+  readonly #accumulator: RecordSink;
   readonly #deadLetters: Pick<DeadLetters, 'write'> | undefined;
   #owner!: Owner;
   #arrivalMs = 0;
@@ -38,7 +38,7 @@ export class RecordAppender implements FrameFacts {
   #sentStart = 0;
   #sentEnd = 0;
 
-  constructor(accumulator: Accumulator, deadLetters?: Pick<DeadLetters, 'write'>) {
+  constructor(accumulator: RecordSink, deadLetters?: Pick<DeadLetters, 'write'>) {
     this.#accumulator = accumulator;
     this.#deadLetters = deadLetters;
   }

@@ -1,4 +1,5 @@
 import type { streamCodes } from '../../common/errors.ts';
+import type { JsonObject } from '../../common/json-object.ts';
 import type { StreamSpec } from '../../streams/stream-file.ts';
 import type { Topic } from '../accumulator/topic.ts';
 import { ANONYMOUS, type Identity } from '../admission/identity.ts';
@@ -124,6 +125,11 @@ export class Stream {
     if (plain && !this.#acceptsPlain) return 'forbidden_stream';
     const isForeign = origin !== '' && this.#origins !== undefined && !this.#origins.has(origin);
     return isForeign ? 'forbidden_stream' : undefined;
+  }
+
+  /** Returns why an event violates the schema, unless its mode is off. Counts nothing. */
+  problemOf(event: JsonObject): string | undefined {
+    return this.spec.schema?.mode === 'off' ? undefined : this.matchesSchema(event);
   }
 
   #permits(identity: Identity): boolean {

@@ -7,6 +7,7 @@ import type { Acknowledger } from '../../acknowledger/acknowledger.ts';
 import { type EventsResponse, HttpReply } from '../../acknowledger/http-reply.ts';
 import { charge, isInDebt } from '../../admission/token-bucket.ts';
 import type { DecodeBounds } from '../../decoder/decode-bounds.ts';
+import type { DryRuns } from '../../dry-run/dry-run.ts';
 import type { Explanations } from '../../explain/explanation.ts';
 import type { FrameProgress } from '../../intake/frame-progress.ts';
 import type { Intake } from '../../intake/intake.ts';
@@ -41,6 +42,7 @@ export interface BodyDecoderOptions {
   readonly inputMemory: InputMemory;
   readonly acknowledger: Acknowledger;
   readonly explanations: Explanations;
+  readonly dryRuns: DryRuns;
   readonly budget: Budget;
   readonly counters: Counters;
   readonly log: Logger;
@@ -144,9 +146,14 @@ export class BodyDecoder {
     onLeave();
   }
 
+  /** Returns the intake that decides on the events of a body. */
+  #intakeOf({ shows }: PendingBody): Intake {
+    return shows.dryRun ? this.#options.dryRuns.intake : this.#options.intake;
+  }
+
   #decodeNow(body: PendingBody): void {
     const reply = this.#begin(body);
-    const { intake } = this.#options;
+    const intake = this.#intakeOf(body);
     try {
       const rejected = this.#rejectIfFull(body);
       intake.countReceived(rejected || body.media.decode(body.bytes, this.#bounds, intake));
@@ -193,7 +200,8 @@ export class BodyDecoder {
 
   /** @param isInput whether later input waits for it */
   #decodeInSlices(body: QueuedBody, isInput: boolean): void {
-    const { intake, slicer } = this.#options;
+    const { slicer } = this.#options;
+    const intake = this.#intakeOf(body);
     const { bytes, media } = body;
     const finish = (reply: HttpReply) => {
       this.#release(body);
@@ -259,36 +267,36 @@ export class BodyDecoder {
   }
 
   /** See Intake.rejectIfFull. */
-  #rejectIfFull({ bytes, media }: PendingBody): number {
-    return this.#options.intake.rejectIfFull(bytes, media.countEvents, this.#bounds.maxEvents);
+  #rejectIfFull(body: PendingBody): number {
+    const { bytes, media } = body;
+    return this.#intakeOf(body).rejectIfFull(bytes, media.countEvents, this.#bounds.maxEvents);
   }
 
   /** Rejects a body undecoded: its sender's bucket is in debt, or no slot is free. */
   #reject(body: PendingBody): void {
     const reply = this.#begin(body);
-    const { intake } = this.#options;
+    const intake = this.#intakeOf(body);
     if (!intake.rejectIfInDebt()) intake.rejectFrame('buffer_full', EVENT_CODES.buffer_full.text);
     intake.countReceived(1);
     this.#end(body, reply, body.receivedBytes);
   }
 
-  #resume(
-    { route, buckets, provenance }: PendingBody,
-    reply: HttpReply,
-    from: FrameProgress,
-  ): void {
-    this.#options.intake.resume(reply, FRAME, route, buckets, provenance, from);
+  #resume(body: PendingBody, reply: HttpReply, from: FrameProgress): void {
+    const { route, buckets, provenance } = body;
+    this.#intakeOf(body).resume(reply, FRAME, route, buckets, provenance, from);
   }
 
   #begin(body: PendingBody): HttpReply {
     const { receivedBytes, route, buckets, identity, response, completeAtMs, provenance } = body;
-    const { intake, budget, counters } = this.#options;
+    const { budget, counters, dryRuns } = this.#options;
     const respond = (content: EventsResponse) => response.respond(content);
     const requestId = provenance.facts['request-id'];
-    const { records, explanation } = body.shows;
-    const explained = explanation ? this.#options.explanations.begin() : undefined;
-    const reply = new HttpReply(identity, budget, respond, requestId, records, explained);
-    intake.begin(reply, FRAME, route, false, buckets, completeAtMs, provenance);
+    const { records, explanation, dryRun } = body.shows;
+    const explained = explanation || dryRun ? this.#options.explanations.begin() : undefined;
+    const reply = dryRun
+      ? dryRuns.reply(identity, respond, requestId, explained)
+      : new HttpReply(identity, budget, respond, requestId, records, explained);
+    this.#intakeOf(body).begin(reply, FRAME, route, false, buckets, completeAtMs, provenance);
     counters.add(RECEIVED_BYTES, receivedBytes);
     if (identity.keyCells >= 0) counters.add(KEY_BYTES + identity.keyCells, receivedBytes);
     return reply;
@@ -298,9 +306,10 @@ export class BodyDecoder {
    * Ends a body whose events are all accepted or rejected, and starts the timeout of its response.
    * @param bytes decompressed size
    */
-  #end({ response, completeAtMs }: PendingBody, reply: HttpReply, bytes: number): void {
-    const { acknowledger, counters, intake, timeoutMs } = this.#options;
-    intake.end(bytes);
+  #end(body: PendingBody, reply: HttpReply, bytes: number): void {
+    const { response, completeAtMs } = body;
+    const { acknowledger, counters, timeoutMs } = this.#options;
+    this.#intakeOf(body).end(bytes);
     const elapsedMs = performance.now() - completeAtMs;
     counters.observe(DECODE, elapsedMs / 1000);
     reply.endBody();

@@ -95,8 +95,10 @@ export class HttpHandler {
     this.#draining = true;
   }
 
+  /** Answers the bodies that wait for an explanation. */
   close(): void {
     this.#timeouts.close();
+    this.#options.explanations.close();
   }
 
   /** Rejects a request with ambiguous framing. */
