@@ -110,7 +110,11 @@ export function writeRecord(
   for (let index = 0; index < keyBytes; index++) target[next++] = keySource[keyStart + index]!;
   next = writeVarint(target, next, end - start);
   const isAll = start === 0 && end === source.length;
-  target.set(isAll ? source : source.subarray(start, end), next);
+  // A subarray of a Buffer is one too, which takes longer to create.
+  const view = isAll
+    ? source
+    : new Uint8Array(source.buffer, source.byteOffset + start, end - start);
+  target.set(view, next);
   next += end - start;
   if (headers === NO_HEADERS) {
     target[next++] = 0;
