@@ -83,6 +83,14 @@ export const events: Row = {
       queries: [{ expr: sumOfRates('forebay_events_without_key_total'), legend: 'without a key' }],
     }),
     lines({
+      title: 'Dry runs',
+      description: 'Events of POST /events?dryRun=1, which are not stored, by result.',
+      unit: 'eps',
+      queries: [
+        { expr: sumOfRates('forebay_dry_run_events_total', ['result']), legend: '{{result}}' },
+      ],
+    }),
+    lines({
       title: 'Events by API key',
       description:
         'Results of the events of each key; jwt: of all tokens; other: of the keys without a ' +
