@@ -133,7 +133,12 @@ async function openAdmin(
   } catch (error) {
     const { hint, error: message } = adminFailure(error);
     await admin.disconnect().catch(() => {});
-    section.fail('admin', `${hint} (${message})`, 'see the advertised addresses above');
+    // The client reads the metadata of all topics, and rejects it whole for one such partition.
+    const advice = hint.endsWith('LEADER_NOT_AVAILABLE')
+      ? 'find the topic with a partition without a leader, whether Forebay uses it or not: until ' +
+        'then, topics are neither created nor their settings read; events are stored'
+      : 'see the advertised addresses above';
+    section.fail('admin', `${hint} (${message})`, advice);
     return { admin: undefined, adminFailure: 'the step admin failed' };
   }
 }

@@ -10,7 +10,11 @@ import type { Config } from '../../config/config.ts';
 import { CODECS, type CodecName, loadCodec } from '../../kafka/compression/codecs.ts';
 import type { ProducerStamp } from '../../worker/accumulator/records.ts';
 import { adminFailure } from '../../worker/producer/admin-failure.ts';
-import { errorName, UNKNOWN_TOPIC_OR_PARTITION } from '../../worker/producer/error-table.ts';
+import {
+  errorName,
+  NOT_LEADER_OR_FOLLOWER,
+  UNKNOWN_TOPIC_OR_PARTITION,
+} from '../../worker/producer/error-table.ts';
 import { decodeMetadata } from '../../worker/producer/kafkajs.ts';
 import { type Link, LinkError } from '../../worker/producer/link.ts';
 import { METADATA, metadataBody } from '../../worker/producer/protocol.ts';
@@ -71,6 +75,11 @@ export async function checkScratchTopic(
   section.skip(['delete'], 'the topic existed before');
 }
 
+/** Answers of a broker that has not learned yet of a new partition. */
+const UNKNOWN_TO_BROKER: ReadonlySet<number> = new Set([
+  UNKNOWN_TOPIC_OR_PARTITION,
+  NOT_LEADER_OR_FOLLOWER,
+]);
 const MISSING = 'does not exist';
 const NAME_ONE = '--scratch TOPIC names a topic that may be written to';
 
@@ -176,12 +185,17 @@ async function sendRecords(
   }
   // Each partition has its own sequence.
   const sequences = new Map<number, number>();
-  const send = async (leader: Leader, codec?: CodecName): Promise<StoredAnswer> => {
+  const send = async (leader: Leader, codec?: CodecName): Promise<SentRecord> => {
     const sequence = sequences.get(leader.partition) ?? 0;
     const bytes = oneRecord({ ...access.stamp, sequence }, codec && loadCodec(codec));
-    const answer = await produceOne(leader.link!, name, leader.partition, bytes);
-    if (answer.errorCode === 0) sequences.set(leader.partition, sequence + 1);
-    return answer;
+    const sent = await untilKnown(access.signal, async () => {
+      const sentMs = Date.now();
+      const startMs = performance.now();
+      const answer = await produceOne(leader.link!, name, leader.partition, bytes);
+      return { ...answer, sentMs, tripMs: performance.now() - startMs };
+    });
+    if (sent.errorCode === 0) sequences.set(leader.partition, sequence + 1);
+    return sent;
   };
   for (const codec of ['none', ...CODECS] as const) {
     if (access.signal.aborted) return section.skip(['records', 'clock'], 'interrupted');
@@ -190,6 +204,26 @@ async function sendRecords(
     );
   }
   await checkClocks(leaders, access, section, send);
+}
+
+/** Answer to a record, with the time of its request, ms since 1970, and of the round trip. */
+interface SentRecord extends StoredAnswer {
+  readonly sentMs: number;
+  readonly tripMs: number;
+}
+
+/** Repeats a request while its broker does not know yet that it leads a new partition. */
+async function untilKnown(
+  signal: AbortSignal,
+  request: () => Promise<SentRecord>,
+): Promise<SentRecord> {
+  const endMs = performance.now() + DOCTOR_LIMITS.leadersMs;
+  for (;;) {
+    const sent = await request();
+    const isUnknown = UNKNOWN_TO_BROKER.has(sent.errorCode);
+    if (!isUnknown || signal.aborted || performance.now() >= endMs) return sent;
+    await sleep(DOCTOR_LIMITS.leadersPollMs);
+  }
 }
 
 async function sendCodec(
@@ -222,7 +256,7 @@ async function checkClocks(
   leaders: readonly Leader[],
   { signal }: ScratchAccess,
   section: Section,
-  send: (leader: Leader) => Promise<StoredAnswer>,
+  send: (leader: Leader) => Promise<SentRecord>,
 ): Promise<void> {
   const brokers = new Map(leaders.map((leader) => [leader.brokerId, leader]));
   for (const [id, leader] of brokers) {
@@ -231,10 +265,7 @@ async function checkClocks(
       section.skip(['clock'], `broker ${id} was not reached`);
       continue;
     }
-    const sentMs = Date.now();
-    const startMs = performance.now();
-    const { errorCode, appendedAtMs } = await send(leader);
-    const tripMs = performance.now() - startMs;
+    const { errorCode, appendedAtMs, sentMs, tripMs } = await send(leader);
     if (errorCode !== 0) {
       section.skip(['clock'], `broker ${id}: Kafka answers ${errorName(errorCode)}`);
     } else if (appendedAtMs < 0) {

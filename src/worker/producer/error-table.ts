@@ -8,6 +8,7 @@
 import type { ProduceErrorClass } from '../../metrics/labels.ts';
 
 export const UNKNOWN_TOPIC_OR_PARTITION = 3;
+export const NOT_LEADER_OR_FOLLOWER = 6;
 
 /** Outcome of an attempt, with Kafka's error code if a broker returned one. */
 export type Outcome = Classification & { readonly errorCode?: number };

@@ -232,7 +232,6 @@ describe('three brokers, one of them down', () => {
     const copies = { numPartitions: 3, replicationFactor: 3 };
     await createTopic({ brokers, topic: safe }, { ...copies, configEntries: needing('2') });
     await createTopic({ brokers, topic: strict }, { ...copies, configEntries: needing('3') });
-    await createTopic({ brokers, topic: single }, { numPartitions: 6, replicationFactor: 1 });
     const env = (topic: string) => ({ KAFKA_BROKERS: brokers.join(), KAFKA_TOPIC: topic });
     const whole = await doctor(env(safe));
     assert.equal(whole.code, 0, whole.stdout);
@@ -259,7 +258,6 @@ describe('three brokers, one of them down', () => {
       };
       await until(isShown, { what: () => `${step} ${result}: ${run.stdout}` });
     };
-    await shows(single, 'leaders', /^fail: 2 of 6 partitions/);
     await shows(
       safe,
       'replication',
@@ -270,6 +268,14 @@ describe('three brokers, one of them down', () => {
       'replication',
       /^fail: partitions with fewer than 3 in-sync replicas: 0, 1, 2$/,
     );
+    await cluster.restart(2);
+    await createTopic({ brokers, topic: single }, { numPartitions: 6, replicationFactor: 1 });
+    await cluster.kill(2);
+    await shows(single, 'leaders', /^fail: 2 of 6 partitions/);
+    const admin = (await without(safe)).findings.find(({ step }) => step === 'admin');
+    assert.equal(admin?.status, 'fail', 'kafkajs rejects the metadata of all topics');
+    assert.match(admin?.detail ?? '', /^Kafka answers LEADER_NOT_AVAILABLE/);
+    assert.match(admin?.advice ?? '', /^find the topic with a partition without a leader/);
   });
 });
 
