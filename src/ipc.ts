@@ -70,6 +70,14 @@ export interface Fault {
   readonly once?: true;
 }
 
+/** Events of API keys by stream and outcome, since the previous report of the worker. */
+export type ReportedKeyOutcomes = readonly {
+  readonly key: string;
+  readonly stream: string;
+  readonly outcome: 'stored' | EventCode;
+  readonly events: number;
+}[];
+
 /** Violations since the previous report of the worker; their number is bounded. */
 export type ReportedViolations = readonly {
   readonly stream: string;
@@ -127,6 +135,8 @@ export type ToPrimary =
       readonly status: WorkerStatus;
       /** Undefined = none. */
       readonly violations: ReportedViolations | undefined;
+      /** Undefined = none. */
+      readonly keyOutcomes: ReportedKeyOutcomes | undefined;
     }
   /**
    * The topic does not exist, or was recreated: the worker that administers topics must check it.

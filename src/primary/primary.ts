@@ -24,8 +24,9 @@ import { CurrentStreams } from './current-streams.ts';
 import { DeferredLog } from './deferred-log.ts';
 import { FaultLog } from './fault-log.ts';
 import { KeyFiles } from './key-files.ts';
+import { InstanceKeyOutcomes } from './key-outcomes.ts';
 import type { LiveView } from './live-view/live-view.ts';
-import type { SenderInfo } from './live-view/sender-rows.ts';
+import { sendersOf } from './live-view/sender-rows.ts';
 import { Liveness } from './liveness.ts';
 import { MetricTotals, type WorkerCause } from './metric-totals.ts';
 import type { PrimaryOptions } from './options.ts';
@@ -78,6 +79,7 @@ class Primary {
   readonly #stop: Stop;
   readonly #rollingRestart: RollingRestart;
   readonly #violations = new InstanceViolations();
+  readonly #keyOutcomes = new InstanceKeyOutcomes();
   #liveView: LiveView | undefined;
   readonly #tail: TailViewers;
   readonly #admin: Admin;
@@ -211,16 +213,10 @@ class Primary {
       states: () => this.#supervisor.states(),
       restarts: (cause) => this.#restarts[cause],
       streams: () => this.#streams.metrics.infos,
-      senders: () => this.#senders(),
+      senders: () => sendersOf(this.#slots.keys, this.#keyFiles.message?.keys),
+      keyStreams: () => this.#keyOutcomes.rows(),
       violations: this.#violations,
     }).start();
-  }
-
-  /** Returns the API keys with series, and their rate limits. */
-  #senders(): SenderInfo[] {
-    const keys = this.#keyFiles.message?.keys ?? [];
-    const rates = new Map(keys.map(({ name, rate }) => [name, rate?.eventsPerSecond]));
-    return this.#slots.keys.map((key) => ({ ...key, eventsPerSecond: rates.get(key.name) }));
   }
 
   async run(fileWarnings: FileWarnings): Promise<number> {
@@ -301,6 +297,7 @@ class Primary {
         this.#totals.update(worker, message.metrics);
         this.#statuses.set(worker, message.status);
         this.#violations.update(message.violations);
+        this.#keyOutcomes.update(message.keyOutcomes);
         this.#rollingRestart.status(worker, message.status);
         this.#outage.update(this.#servingStatuses());
         this.#updateReadiness();

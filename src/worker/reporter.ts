@@ -5,6 +5,7 @@ import { NO_STREAM_CELLS } from '../metrics/slots.ts';
 import type { Budget } from './accumulator/budget.ts';
 import type { Topic } from './accumulator/topic.ts';
 import type { Acknowledger } from './acknowledger/acknowledger.ts';
+import type { KeyOutcomes } from './acknowledger/key-outcomes.ts';
 import type { LoopLag } from './loop-lag.ts';
 import type { InputMemory } from './overload/input-memory.ts';
 import type { MemoryLimit } from './overload/memory-limit.ts';
@@ -34,6 +35,7 @@ export interface ReporterParts {
   readonly input: Pick<InputMemory, 'bytes' | 'limitBytes'>;
   readonly memory: Pick<MemoryLimit, 'exceeded'>;
   readonly violations: Pick<ViolationRecorder, 'take'>;
+  readonly keyOutcomes: Pick<KeyOutcomes, 'take'>;
 }
 
 /** Sends the worker's metrics and status to the primary: once a second, and on changes. */
@@ -116,8 +118,9 @@ export class Reporter {
     // Sending copies the values.
     const metrics = this.#counters.snapshot();
     const violations = this.#parts.violations.take();
+    const keyOutcomes = this.#parts.keyOutcomes.take();
     const status = this.#status(waiting, nowMs);
-    void this.#send({ type: 'snapshot', metrics, status, violations });
+    void this.#send({ type: 'snapshot', metrics, status, violations, keyOutcomes });
     return waiting.events;
   }
 

@@ -19,6 +19,7 @@ import { Budget } from './accumulator/budget.ts';
 import type { Topic } from './accumulator/topic.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Credit } from './acknowledger/credit.ts';
+import { KeyOutcomes } from './acknowledger/key-outcomes.ts';
 import type { Authenticator } from './admission/authenticator.ts';
 import { ConnectionAdmission } from './admission/connections.ts';
 import type { Rate } from './admission/token-bucket.ts';
@@ -127,6 +128,7 @@ export interface IntakeStages {
   /** Receives the results of all batches. */
   readonly deliveries: DeliveryListener;
   readonly violations: ViolationRecorder;
+  readonly keyOutcomes: KeyOutcomes;
 }
 
 /**
@@ -143,12 +145,14 @@ export function wireIntake(
   const { counters, log } = reporting;
   const violations = new ViolationRecorder(() => counters.slots);
   const rejections = observer === undefined ? violations : bothOf(violations, observer);
+  const keyOutcomes = new KeyOutcomes(() => counters.slots);
   const acknowledger = new Acknowledger(
     counters,
     new Credit(budget, settings.maxFrameBytes),
     (batch) => accumulator.release(batch),
     log,
     rejections,
+    keyOutcomes,
   );
   const reject: RejectionListener = (...rejection) => acknowledger.reject(...rejection);
   const instance = instanceName(settings);
@@ -161,7 +165,8 @@ export function wireIntake(
   });
   const streams = new ActiveStreams(table);
   const deliveries = new Deliveries(acknowledger, deadLetters, streams);
-  return { acknowledger, intake, streams, deadLetters, deliveries, violations };
+  const stages = { acknowledger, intake, streams, deadLetters, deliveries };
+  return { ...stages, violations, keyOutcomes };
 }
 
 /** Receives each rejected event, or frame with the number of its events. */

@@ -130,7 +130,7 @@ class Worker {
     });
     const rejections = storage?.rejections(counters);
     const intakeStages = wireIntake(config, buffer, reporting, declarations, rejections);
-    const { acknowledger, streams, deliveries, violations } = intakeStages;
+    const { acknowledger, streams, deliveries, violations, keyOutcomes } = intakeStages;
     const producer = this.#createProducer(buffer, reporting, deliveries);
     const memory = new MemoryLimit(config.maxRssBytes, log);
     const connections = connectionBounds(config.maxConnections);
@@ -175,7 +175,7 @@ class Worker {
       settings: config,
       eventTimeoutMs: config.eventTimeoutMs,
     });
-    const stages = { budget, topics, producer, acknowledger, violations };
+    const stages = { budget, topics, producer, acknowledger, violations, keyOutcomes };
     const parts = { ...stages, lag: this.#lag, input, memory };
     this.#reporter = new Reporter(reporting.counters, parts, (message) => channel.send(message));
     this.#administration = new TopicAdministration(config, {

@@ -150,6 +150,7 @@ export class Gateway {
         input: inputMemory,
         memory,
         violations: decision.violations,
+        keyOutcomes: decision.keyOutcomes,
       },
       async (message) => {
         if (message.type === 'snapshot') this.#account(copyOf(message.metrics));

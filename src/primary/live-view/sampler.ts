@@ -4,6 +4,7 @@ import { LIMITS } from '../../config/limits.ts';
 import type { OutageNotice, Readiness } from '../../ipc.ts';
 import { LANE_STATES, WORKER_CAUSES } from '../../metrics/labels.ts';
 import { firstCell, STREAM_CELLS } from '../../metrics/layout.ts';
+import type { KeyStreamRow } from '../key-outcomes.ts';
 import type { MetricTotals, WorkerCause } from '../metric-totals.ts';
 import type { RestartFailure } from '../rolling-restart.ts';
 import type { StreamInfo } from '../stream-metrics.ts';
@@ -40,6 +41,8 @@ export interface ViewFacts {
   streams(): readonly StreamInfo[];
   /** API keys with series. */
   senders(): readonly SenderInfo[];
+  /** Events of API keys by stream. */
+  keyStreams(): readonly KeyStreamRow[];
 }
 
 const OLDEST = firstCell('forebay_buffer_oldest_seconds');
@@ -142,6 +145,7 @@ export class Sampler {
         bytesPerSecond: rounded(row.bytesPerSecond),
         limitShare: row.limitShare === undefined ? null : rounded(row.limitShare),
       })),
+      keyStreams: this.#facts.keyStreams(),
       received: sumAll(totals, RATES.received),
       stored: sumAll(totals, RATES.stored),
       storedLate: sumAll(totals, STORED_LATE),

@@ -1,4 +1,5 @@
 /** Rows of the senders: totals of their API keys, rates of the last seconds, and their limits. */
+import type { KeyEntry } from '../../api-keys/format.ts';
 import { LIMITS } from '../../config/limits.ts';
 import { KEY_RESULTS } from '../../metrics/labels.ts';
 import { cellOf, firstCell, KEY_CELLS } from '../../metrics/layout.ts';
@@ -38,6 +39,19 @@ interface Sample {
   readonly counts: readonly number[];
   /** Events by worker slot. */
   readonly events: readonly number[];
+}
+
+/**
+ * Returns the API keys with series, and their rate limits.
+ * @param slots those of the series
+ * @param keys those of the key file; undefined = none
+ */
+export function sendersOf(
+  slots: readonly Pick<SenderInfo, 'name' | 'slot'>[],
+  keys: readonly Pick<KeyEntry, 'name' | 'rate'>[] = [],
+): SenderInfo[] {
+  const rates = new Map(keys.map(({ name, rate }) => [name, rate?.eventsPerSecond]));
+  return slots.map((key) => ({ ...key, eventsPerSecond: rates.get(key.name) }));
 }
 
 export class SenderRows {

@@ -11,6 +11,7 @@ import type { ViolationRecorder } from '../violation-recorder.ts';
 import { type AckChannel, AckStream } from './ack-stream.ts';
 import type { Credit, CreditBuffer } from './credit.ts';
 import type { HttpReply } from './http-reply.ts';
+import type { KeyOutcomes } from './key-outcomes.ts';
 import type { ArrivalRejection, OutcomeListener } from './outcome-listener.ts';
 
 const STORED = cell('forebay_events_stored_total');
@@ -59,6 +60,7 @@ export class Acknowledger implements DeliveryListener {
   readonly #release: (batch: RecordBatch) => void;
   readonly #log: Logger;
   readonly #violations: Pick<ViolationRecorder, 'rejected'> | undefined;
+  readonly #keyOutcomes: Pick<KeyOutcomes, 'add'> | undefined;
   readonly #sampled = new SampledLog();
   readonly #sampledAcknowledged = new SampledLog();
   #dirty: AckStream[] = [];
@@ -70,6 +72,7 @@ export class Acknowledger implements DeliveryListener {
   /**
    * @param release frees the memory of a batch
    * @param violations counts records that Kafka rejects
+   * @param keyOutcomes counts events of API keys by stream and outcome
    */
   constructor(
     counters: Counters,
@@ -77,12 +80,14 @@ export class Acknowledger implements DeliveryListener {
     release: (batch: RecordBatch) => void,
     log: Logger,
     violations?: Pick<ViolationRecorder, 'rejected'>,
+    keyOutcomes?: Pick<KeyOutcomes, 'add'>,
   ) {
     this.#counters = counters;
     this.#credit = credit;
     this.#release = release;
     this.#log = log;
     this.#violations = violations;
+    this.#keyOutcomes = keyOutcomes;
   }
 
   /**
@@ -138,11 +143,10 @@ export class Acknowledger implements DeliveryListener {
   /** Handles the timeout of an HTTP request. */
   expire(reply: HttpReply): void {
     if (reply.expire() === 0) return;
-    const { keyCells } = reply.identity;
     reply.eachOpen((cells, events) => {
       this.outcomes?.expired(reply, cells, events);
       this.#counters.add(REFUSED.timeout + cells, events);
-      if (keyCells >= 0) this.#counters.add(KEY_EVENTS.refused + keyCells, events);
+      this.#countOfKey(reply.identity, KEY_EVENTS.refused, cells, 'timeout', events);
     });
     this.#late.add(reply);
   }
@@ -171,9 +175,8 @@ export class Acknowledger implements DeliveryListener {
         const isInTime = owner.settled(frame, batch.events, from, to);
         outcomes?.stored(batch, from, to, !isInTime);
         if (!isInTime) return late(cells, events);
-        const { keyCells } = owner.identity;
         counters.add(STORED + cells, events);
-        if (keyCells >= 0) counters.add(KEY_EVENTS.stored + keyCells, events);
+        this.#countOfKey(owner.identity, KEY_EVENTS.stored, cells, 'stored', events);
         counters.observe(ACK_DURATION, (nowMs - batch.arrivalsMs[from]!) / 1000, events, cells);
       });
     }
@@ -228,10 +231,9 @@ export class Acknowledger implements DeliveryListener {
     const dropped = owner.plain ? DROPPED[code as keyof typeof DROPPED] : undefined;
     this.#counters.add((dropped ?? REFUSED[code]) + cells, events);
     const { transport, requestId } = owner;
-    const { name, keyCells } = owner.identity;
     const result = dropped === undefined ? KEY_EVENTS.refused : KEY_EVENTS.dropped;
-    if (keyCells >= 0) this.#counters.add(result + keyCells, events);
-    const identity = name || undefined;
+    this.#countOfKey(owner.identity, result, cells, code, events);
+    const identity = owner.identity.name || undefined;
     if (!owner.plain) {
       if (!CLIENT_FAULTS.has(code)) return;
       const stream = declaredStreamAt(this.#counters.slots, cells);
@@ -253,6 +255,19 @@ export class Acknowledger implements DeliveryListener {
     this.#sampled.line(key, (held) =>
       this.#log.warn({ code, stream, reason: message, identity, held }, line),
     );
+  }
+
+  /** @param result first of the cells that count it for an API key */
+  #countOfKey(
+    { keyCells }: OwnerIdentity,
+    result: number,
+    cells: number,
+    outcome: 'stored' | EventCode,
+    events: number,
+  ): void {
+    if (keyCells < 0) return;
+    this.#counters.add(result + keyCells, events);
+    this.#keyOutcomes?.add(keyCells, cells, outcome, events);
   }
 
   #markDirty(stream: AckStream): void {

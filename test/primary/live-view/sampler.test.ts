@@ -38,6 +38,7 @@ function instance() {
     restarts: (of: 'crash' | 'hang') => restarts[of],
     streams: () => infos,
     senders: () => [],
+    keyStreams: () => [],
   };
   const sampler = new Sampler(totals, facts, now);
   const second = () => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../../src/config/limits.ts';
 import { cellOf, firstCell, KEY_CELLS } from '../../../src/metrics/layout.ts';
-import type { MetricTotals } from '../../../src/primary/metric-totals.ts';
 import { SenderRows } from '../../../src/primary/live-view/sender-rows.ts';
+import type { MetricTotals } from '../../../src/primary/metric-totals.ts';
 
 const STORED = cellOf('forebay_key_events_total', 'stored');
 const REFUSED = cellOf('forebay_key_events_total', 'refused');

@@ -58,6 +58,9 @@ class World {
   readonly replies: { reply: HttpReply; responses: EventsResponse[]; events: Tracked[] }[] = [];
   readonly batches = new Map<RecordBatch, Tracked[]>();
   readonly expected = new Map<number, number>();
+  /** Events of API keys by cells of key and stream, and by outcome: counted, and expected. */
+  readonly byKey = new Map<string, number>();
+  readonly expectedByKey = new Map<string, number>();
   /** Events by offset of their stream's cells. */
   readonly received = new Map<number, number>();
 
@@ -66,7 +69,9 @@ class World {
     const log = pino({ base: null }, { write });
     const release = (batch: RecordBatch) => this.released.push(batch);
     const credit = new Credit(new Budget(64 * MIB), 65_536);
-    this.acknowledger = new Acknowledger(this.counters, credit, release, log);
+    const add = (...[key, cells, outcome, events]: [number, number, string, number]) =>
+      increase(this.byKey, `${key} ${cells} ${outcome}`, events);
+    this.acknowledger = new Acknowledger(this.counters, credit, release, log, undefined, { add });
     this.streams = [0, 1].map((index) => {
       this.texts.push([]);
       const send = (texts: readonly string[]) => this.texts[index]!.push(...texts);
@@ -107,7 +112,7 @@ class World {
   stored(batch: RecordBatch): void {
     for (const { timedOut, owner, cells } of this.#take(batch)) {
       this.#expect((timedOut ? STORED_LATE : STORED) + cells);
-      if (!timedOut) this.#expectForKey(owner, 'stored');
+      if (!timedOut) this.#expectForKey({ owner, cells }, 'stored', 'stored');
     }
     this.acknowledger.stored(batch);
   }
@@ -153,6 +158,7 @@ class World {
     for (const each of ofKeys) {
       assert.equal(values[each], this.expected.get(each) ?? 0, `cell ${each}`);
     }
+    assert.deepEqual(this.byKey, this.expectedByKey);
   }
 
   #checkStream(cells: number): void {
@@ -201,16 +207,27 @@ class World {
   #expectRejection({ owner, cells }: Pick<Tracked, 'owner' | 'cells'>, code: EventCode): void {
     const dropped = owner.plain && EVENT_CODES[code].retry;
     this.#expect((dropped ? DROPPED[code as keyof typeof DROPPED] : REFUSED[code]) + cells);
-    this.#expectForKey(owner, dropped ? 'dropped' : 'refused');
+    this.#expectForKey({ owner, cells }, dropped ? 'dropped' : 'refused', code);
   }
 
-  #expectForKey({ identity }: Owner, result: keyof typeof KEY_EVENTS): void {
-    if (identity.keyCells >= 0) this.#expect(KEY_EVENTS[result] + identity.keyCells);
+  #expectForKey(
+    { owner, cells }: Pick<Tracked, 'owner' | 'cells'>,
+    result: keyof typeof KEY_EVENTS,
+    outcome: string,
+  ): void {
+    const { keyCells } = owner.identity;
+    if (keyCells < 0) return;
+    this.#expect(KEY_EVENTS[result] + keyCells);
+    increase(this.expectedByKey, `${keyCells} ${cells} ${outcome}`, 1);
   }
 
   #expect(counted: number): void {
-    this.expected.set(counted, (this.expected.get(counted) ?? 0) + 1);
+    increase(this.expected, counted, 1);
   }
+}
+
+function increase<Key>(counts: Map<Key, number>, key: Key, events: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + events);
 }
 
 const anyCode = fc.constantFrom<EventCode>('rejected_by_kafka', 'kafka_unavailable', 'timeout');
