@@ -177,7 +177,8 @@ docs: $(MODULES) ## generate the reference pages and the dashboards from the cod
 .PHONY: screenshots
 screenshots: gateway-node setup build ## update the screenshots in docs/images, using the page tests
 	@SCREENSHOTS=docs/images exec $(TS) scripts/test.ts test/page/page.test.ts \
-	  test/primary/live-view/page.test.ts test/primary/tail/page.long.test.ts
+	  test/primary/live-view/page.test.ts test/primary/tail/page.long.test.ts \
+	  test/page/trial.long.test.ts
 
 .PHONY: image
 image: ## build the image forebay:VERSION with Docker or buildah; see docs/deploy-image.md

@@ -21,6 +21,12 @@ const loaded = loadFiles(new URL('./static/', import.meta.url), {
   '/many.js': 'many.js',
   '/own.js': 'own.js',
   '/post.js': 'post.js',
+  '/request.js': 'request.js',
+  '/record.js': 'record.js',
+  '/nodes.js': 'nodes.js',
+  '/trial.js': 'trial.js',
+  '/verdicts.js': 'verdicts.js',
+  '/event-json.js': 'event-json.js',
   '/base.css': 'base.css',
   '/page.css': 'page.css',
 });

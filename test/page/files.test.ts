@@ -12,7 +12,7 @@ test('the page, its scripts and the client library are served, and nothing else'
   for (const path of scripts) {
     const { type, body } = pageFile(path) ?? {};
     assert.equal(type, 'text/javascript; charset=utf-8', path);
-    for (const [, name] of String(body).matchAll(/from '\.?(\/[a-z]+\.js)'/g)) scripts.add(name!);
+    for (const [, name] of String(body).matchAll(/from '\.?(\/[a-z-]+\.js)'/g)) scripts.add(name!);
   }
   assert(scripts.size > 4 && scripts.has('/client.js'), `scripts: ${[...scripts]}`);
   for (const path of ['', '/index.html', '/page.ts', '/../package.json', '/constructor']) {

@@ -12,6 +12,7 @@ import { readOwn } from './own.js';
 import { postEvent, showRecord } from './post.js';
 import { showStreams, startStreamChoice, stream } from './stream-choice.js';
 import { draftOf, fill, idOf, templateOf, valuesOf, withId } from './template.js';
+import { showTrialStreams, startTrial } from './trial.js';
 import { troubleOf } from './trouble.js';
 
 const PERIOD_MS = 1000;
@@ -240,6 +241,7 @@ function startGateway() {
     if (answer === undefined) return;
     showKeyForm(answer);
     showStreams(answer);
+    showTrialStreams(answer);
     if (answer.streams?.length === 0) {
       sayAutomatic(`This page may not write to any stream${key ? ' with this key' : ''}.`);
     }
@@ -331,4 +333,5 @@ startGateway();
 startTicking();
 startCharts();
 startOwn();
+startTrial();
 startMany();

@@ -1,8 +1,7 @@
 /** Sending of one event by POST, with the record that the gateway stored. */
 import { element } from './events.js';
-
-/** Longer than the gateway waits for Kafka by default. */
-const ANSWER_MS = 30_000;
+import { recordTable } from './record.js';
+import { postBody } from './request.js';
 
 /**
  * Sends the text of one event.
@@ -11,18 +10,11 @@ const ANSWER_MS = 30_000;
  * @returns the result's text, and the record of a stored event
  */
 export async function postEvent(body, key, stream) {
-  const path = stream === undefined ? '/events' : `/events/${stream}`;
-  const headers = { 'Content-Type': 'application/json' };
-  if (key) headers.Authorization = `Bearer ${key}`;
-  let status = 'no response';
+  const query = 'records=1&explain=1';
   try {
-    const signal = AbortSignal.timeout(ANSWER_MS);
-    const url = `${path}?records=1&explain=1`;
-    const response = await fetch(url, { method: 'POST', headers, body, signal });
-    status = `HTTP ${response.status}`;
-    return resultOf(await response.json());
+    return resultOf(await postBody({ body, type: 'application/json', query, key, stream }));
   } catch ({ message }) {
-    return { text: `${status}: ${message}` };
+    return { text: message };
   }
 }
 
@@ -45,47 +37,7 @@ function violationsOf(explain) {
 
 /** Shows a record as a table; undefined hides it. */
 export function showRecord(record) {
-  element('record').hidden = record === undefined;
-  if (record === undefined) return;
-  const { stream, partition, timestamp, key, headers } = record;
-  element('record-place').replaceChildren(
-    ...(stream === undefined ? [] : [row('stream', stream)]),
-    row('partition', partition),
-    row('timestamp', timestamp, ` (${new Date(timestamp).toISOString()})`),
-    key === null ? row('key', undefined, 'none') : row('key', key),
+  element('record').replaceChildren(
+    ...(record === undefined ? [] : [recordTable(record, 'The stored record')]),
   );
-  const rows = Object.entries(headers).map(([name, value]) => row(name, value));
-  element('record-headers').replaceChildren(
-    title(rows.length > 0 ? 'Headers' : 'No headers'),
-    ...rows,
-  );
-}
-
-/** @param value shown as code; undefined = none */
-function row(name, value, text = '') {
-  const line = document.createElement('tr');
-  const cell = document.createElement('td');
-  if (value !== undefined) {
-    const code = document.createElement('code');
-    code.textContent = String(value);
-    cell.append(code);
-  }
-  cell.append(text);
-  line.append(header(name, 'row'), cell);
-  return line;
-}
-
-function title(text) {
-  const line = document.createElement('tr');
-  const cell = header(text, 'rowgroup');
-  cell.colSpan = 2;
-  line.append(cell);
-  return line;
-}
-
-function header(text, scope) {
-  const cell = document.createElement('th');
-  cell.scope = scope;
-  cell.textContent = text;
-  return cell;
 }

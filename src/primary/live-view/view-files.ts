@@ -10,6 +10,7 @@ const loaded = loadFiles(new URL('./static/', import.meta.url), {
   '/charts.js': 'charts.js',
   '/tables.js': 'tables.js',
   '/texts.js': 'texts.js',
+  '/nodes.js': '../../../page/static/nodes.js',
   '/violations.js': 'violations.js',
   '/base.css': '../../../page/static/base.css',
   '/view.css': 'view.css',

@@ -7,7 +7,7 @@ const loaded = loadFiles(new URL('./static/', import.meta.url), {
   '/events.js': 'events.js',
   '/event-stream.js': 'event-stream.js',
   '/event-list.js': 'event-list.js',
-  '/event-json.js': 'event-json.js',
+  '/event-json.js': '../../../page/static/event-json.js',
 });
 
 /** Returns the file at this path of the admin port, or undefined. */

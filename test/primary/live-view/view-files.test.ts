@@ -14,7 +14,8 @@ test('the page, its scripts and styles are served, and nothing else', () => {
     for (const [, name] of String(body).matchAll(/from '\.(\/[a-z]+\.js)'/g)) scripts.add(name!);
   }
   const files = readdirSync(folder).filter((name) => name.endsWith('.js'));
-  assert.deepEqual([...scripts].sort(), files.map((name) => `/${name}`).sort());
+  const shared = '/nodes.js';
+  assert.deepEqual([...scripts].sort(), [...files.map((name) => `/${name}`), shared].sort());
   for (const path of ['/base.css', '/view.css']) {
     assert.equal(viewFile(path)?.type, 'text/css; charset=utf-8', path);
   }

@@ -1,5 +1,6 @@
 /** A line chart of one or two columns, with a readout at one time. */
-import { element, setText, svgElement } from './texts.js';
+import { element, svgElement } from './nodes.js';
+import { setText } from './texts.js';
 
 const HEIGHT = 100;
 /** Points further apart are not joined: the values between are unknown. */

@@ -1,7 +1,8 @@
 /**
  * Tables of current values: rows keep their position, so that they are readable while they change.
  */
-import { amount, bytes, element, milliseconds, percent, seconds, setText } from './texts.js';
+import { element } from './nodes.js';
+import { amount, bytes, milliseconds, percent, seconds, setText } from './texts.js';
 
 /** Writes rows into a table's body; the first text of a row is its header. */
 export function writeRows(body, rows, none) {
@@ -110,6 +111,20 @@ export function senderRows({ senders }) {
       bytes(row.bytesPerSecond),
       amount(row.storedTotal),
       amount(row.refusedTotal),
+    ],
+  }));
+}
+
+/** A row per API key and stream. */
+export function keyStreamRows({ keyStreams }) {
+  return keyStreams.map(({ key, stream, stored, rejected, codes }) => ({
+    kind: '',
+    texts: [
+      key,
+      stream,
+      amount(stored),
+      amount(rejected),
+      codes.map(({ code, events }) => `${code} ${amount(events)}`).join(', '),
     ],
   }));
 }

@@ -1,4 +1,4 @@
-/** Number formatting and DOM helpers. */
+/** Formatting of numbers and texts. */
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
@@ -41,21 +41,6 @@ export function bytes(value) {
   const unit = ['B', 'KiB', 'MiB', 'GiB'].find((_, power) => value < 1000 * 1024 ** power) ?? 'TiB';
   const power = ['B', 'KiB', 'MiB', 'GiB', 'TiB'].indexOf(unit);
   return `${short.format(value / 1024 ** power)} ${unit}`;
-}
-
-/** Creates an HTML element; strings become text nodes. */
-export function element(tag, attributes = {}, ...children) {
-  return filled(document.createElement(tag), attributes, children);
-}
-
-export function svgElement(tag, attributes = {}, ...children) {
-  return filled(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
-}
-
-function filled(made, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
 }
 
 /** Writes only changes, so that a user's text selection survives. */

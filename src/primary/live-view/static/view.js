@@ -5,6 +5,7 @@ import { openStream } from './stream.js';
 import {
   cards,
   errorRows,
+  keyStreamRows,
   laneEntries,
   reasonRows,
   senderRows,
@@ -66,6 +67,7 @@ function show(status) {
   writeRows(place('streams'), streamRows(status), '');
   place('senders-section').hidden = status.senders.length === 0;
   writeRows(place('senders'), senderRows(status), '');
+  writeRows(place('key-streams'), keyStreamRows(status), '');
   writeRows(place('workers'), workerRows(status), '');
   writeRows(place('errors'), errorRows(past, status), 'none since start');
 }

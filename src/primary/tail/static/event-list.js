@@ -1,6 +1,7 @@
 /** List of events, the newest first. Its rows open to the event. */
 import { eventLines } from './event-json.js';
-import { bytes, element } from './texts.js';
+import { element } from './nodes.js';
+import { bytes } from './texts.js';
 
 /** Rows that are kept, and events that are kept while the list is paused. */
 const ROWS = 200;

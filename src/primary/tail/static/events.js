@@ -1,7 +1,8 @@
 /** Live tail: events of this instance, with filters. The address contains the filters. */
 import { eventList } from './event-list.js';
 import { readEvents } from './event-stream.js';
-import { amount, element, seconds, setText } from './texts.js';
+import { element } from './nodes.js';
+import { amount, seconds, setText } from './texts.js';
 
 const AGAIN_MS = 3_000;
 const ENDS = {

@@ -1,5 +1,5 @@
 /** An event as indented JSON, with marked violations. Texts of senders are shown as text only. */
-import { element } from './texts.js';
+import { element } from './nodes.js';
 
 /** Returns the parts of a `pre` for an entry of the tail that has an event. */
 export function eventLines({ event, redacted, isCut, violations = [] }) {
