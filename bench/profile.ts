@@ -12,6 +12,7 @@ import { PLACE, up } from '../deploy/kafka/service.ts';
 import { readConfig } from '../src/config/config.ts';
 import { MIB } from '../src/config/limits.ts';
 import { type Gateway, startGateway } from '../testing/gateway.ts';
+import { exitWhenInterrupted } from '../testing/interruption.ts';
 import { deleteTopic } from '../testing/topic.ts';
 import { choosePlaces, moveTo, type Places } from './lab/cores.ts';
 import { cpuSecondsOf } from './lab/cpu.ts';
@@ -189,6 +190,7 @@ function loadText({ eventsPerSecond, eventsPerFrame, env = {} }: ProfiledLoad): 
   ].join(', ');
 }
 
+exitWhenInterrupted();
 try {
   await main(process.argv.slice(2));
 } catch (error) {

@@ -8,6 +8,7 @@ import { wholeNumber } from '../src/cli/command-line.ts';
 import { EXIT, StartError } from '../src/common/errors.ts';
 import { readConfig } from '../src/config/config.ts';
 import { startGateway } from '../testing/gateway.ts';
+import { exitWhenInterrupted } from '../testing/interruption.ts';
 import { numberOf } from '../testing/numbers.ts';
 import { type Commit, commitOf } from './lab/commit.ts';
 import { choosePlaces, moveTo } from './lab/cores.ts';
@@ -105,6 +106,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   return [...results.values()].some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
 
+exitWhenInterrupted();
 try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {

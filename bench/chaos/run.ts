@@ -10,6 +10,7 @@ import { relative } from 'node:path';
 import { ROOT } from '../../deploy/kafka/jars.ts';
 import type { ValueOption } from '../../src/cli/command-line.ts';
 import { StartError } from '../../src/common/errors.ts';
+import { exitWhenInterrupted } from '../../testing/interruption.ts';
 import { numberOf } from '../../testing/numbers.ts';
 import { scenarioList } from '../scenario-list.ts';
 import { outcomeText } from './format.ts';
@@ -72,6 +73,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   return [...outcomes.values()].every(({ problems }) => problems.length === 0) ? 0 : 1;
 }
 
+exitWhenInterrupted();
 try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {
