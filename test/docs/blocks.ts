@@ -149,6 +149,7 @@ export const BLOCKS = {
   run: here('README.md', 'make run'),
   listen: here('README.md', 'make listen'),
   curl: here('README.md', 'curl -i localhost:9000/events'),
+  dryRun: here('docs/getting-started.md', '?dryRun=1'),
   listenOne: here('docs/getting-started.md', 'make listen'),
   twoStreams: here('docs/getting-started.md', 'cat > streams.yaml'),
   twoStreamsRun: here('docs/getting-started.md', 'FOREBAY_STREAMS_FILE=streams.yaml make run'),

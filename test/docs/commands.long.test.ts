@@ -30,6 +30,8 @@ test('protocol, listen, operations: requests are answered as documented', async 
   ] as const) {
     assert.equal(plain(await run(block)), plain(answerBelow('docs/protocol.md', text)));
   }
+  const judged = plain(answerBelow('docs/getting-started.md', '?dryRun=1'));
+  assert.equal(plain(await run(BLOCKS.dryRun)), judged);
   const preflight = plain(await run(BLOCKS.preflight));
   for (const line of stand.here(answerBelow('docs/protocol.md', '-X OPTIONS')).split('\n')) {
     assert(preflight.includes(line), `${line} in\n${preflight}`);
